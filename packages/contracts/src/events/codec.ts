@@ -1,0 +1,38 @@
+import { decodeHeaders, type EventHeaders } from '../cloudevents.js';
+import { type EventOf, type EventType, eventSchemas, UndecodableRecord } from './registry.js';
+
+export function encodeEvent<T extends EventType>(_type: T, data: EventOf<T>): Buffer {
+  return Buffer.from(JSON.stringify(data), 'utf8');
+}
+
+export type DecodedEvent<T extends EventType = EventType> = {
+  [K in T]: { readonly type: K; readonly headers: EventHeaders; readonly data: EventOf<K> };
+}[T];
+
+/** Reads a record of any type and version that was ever published. Throws UndecodableRecord and nothing else. */
+export function decodeEvent(
+  headers: Readonly<Record<string, Uint8Array | string | undefined>>,
+  value: Uint8Array | null,
+): DecodedEvent {
+  const event = decodeHeaders(headers);
+  if (!event) throw new UndecodableRecord('no_event_headers', 'the record has no CloudEvents headers');
+  if (!isEventType(event.type))
+    throw new UndecodableRecord('unknown_type', `unknown event type ${event.type.slice(0, 80)}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(value ?? []).toString('utf8'));
+  } catch {
+    throw new UndecodableRecord('not_json', `the value of ${event.type} is not JSON`);
+  }
+  const parsed = eventSchemas[event.type].safeParse(json);
+  if (!parsed.success) {
+    const where = parsed.error.issues.map((issue) => `/${issue.path.join('/')}`).join(', ');
+    // Paths only: the values may be a customer's text or number.
+    throw new UndecodableRecord('schema_mismatch', `${event.type} does not fit its schema at ${where}`);
+  }
+  return { type: event.type, headers: event, data: parsed.data } as DecodedEvent;
+}
+
+function isEventType(type: string): type is EventType {
+  return Object.hasOwn(eventSchemas, type);
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import * as f from './fields.js';
+
+/** `mersal.template.event.v1`: one look-up or creation in the template cache. */
+export const templateEvent = z.object({
+  kind: z.enum(['hit', 'miss', 'creation']),
+  key: z.string().min(1).max(256),
+  hash: z.string().min(1).max(128),
+  sid: z.string().max(64).optional(),
+  /** Restaurant, account, or `default`. */
+  tenant: z.string().min(1).max(64),
+  source: z.enum(['memory', 'redis', 'database']).optional(),
+  reason: z.string().max(64).optional(),
+  at: f.timeMs,
+  /** The recording process and its running number: a record seen twice is counted once. */
+  producer: z.string().min(1).max(128),
+  sequence: f.counter,
+});
+export type TemplateEvent = z.infer<typeof templateEvent>;
+
+/** `mersal.template.alert.v1`: a spike of misses opened, goes on, or closed. */
+export const templateAlert = z.object({
+  state: z.enum(['opened', 'updated', 'closed']),
+  scope: z.enum(['global', 'key']),
+  key: z.string().nullable(),
+  openedAt: f.timeMs,
+  at: f.timeMs,
+  missRate: z.number().min(0).max(1),
+  requests: f.counter,
+  cause: z.enum(['hash_churn', 'cold_start', 'invalidation', 'new_key', 'store_away', 'unknown']),
+  distinctHashes: f.counter.nullable(),
+  message: z.string(),
+});
+export type TemplateAlert = z.infer<typeof templateAlert>;

@@ -1,0 +1,48 @@
+export { decodeHeaders, encodeHeaders, type EventHeaders } from './cloudevents.js';
+export { asyncApiDocument, jsonSchemas } from './documents.js';
+export { type CallbackReceived, callbackReceived } from './events/callback.js';
+export { type DecodedEvent, decodeEvent, encodeEvent } from './events/codec.js';
+export { type MessageOutcome, messageOutcome } from './events/outcome.js';
+export { type EventOf, type EventType, eventSchemas, UndecodableRecord } from './events/registry.js';
+export {
+  type SendContent,
+  type SendRedrive,
+  type SendRequested,
+  type SendRetry,
+  sendContent,
+  sendRedrive,
+  sendRequested,
+  sendRetry,
+} from './events/send.js';
+export { type TemplateAlert, type TemplateEvent, templateAlert, templateEvent } from './events/template.js';
+export {
+  defaultConversationId,
+  type IdKeys,
+  idempotentU,
+  joinMessageId,
+  type MessageId,
+  messageId,
+  parseIdKeys,
+  parseMessageId,
+  randomU,
+  verifyMessageId,
+} from './ids.js';
+export { murmur2, partitionFor } from './partition.js';
+export { type DeadReason, deadReasons, type ProblemCode, problems } from './problems.js';
+export {
+  FINAL_STATES,
+  MESSAGE_STATES,
+  type MessageState,
+  OUTCOME_STATES,
+  type OutcomeState,
+  PROVIDER_STATUSES,
+  type ProviderStatus,
+} from './states.js';
+export {
+  DEFAULT_QUEUE,
+  MAX_RECORD_BYTES,
+  type TopicNames,
+  type TopicSettings,
+  topicNames,
+  topicSettings,
+} from './topics.js';
