@@ -1,0 +1,22 @@
+export { createLogger, type Logger, type LoggerOptions, serializeError } from './logger.js';
+export { maskPhone, maskText } from './mask.js';
+export {
+  createMetrics,
+  type MetricDefinition,
+  type MetricName,
+  type Metrics,
+  metricCatalogue,
+} from './metrics.js';
+export { serveMetrics, startTelemetry, stopTelemetry } from './sdk.js';
+export {
+  type Attributes,
+  failSpan,
+  inSpan,
+  type Span,
+  SpanKind,
+  type SpanOptions,
+  startSpan,
+  traceIdOf,
+  traceparentOf,
+  withSpan,
+} from './tracing.js';
