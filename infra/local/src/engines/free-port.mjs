@@ -1,0 +1,41 @@
+import { randomInt } from 'node:crypto';
+import { createServer } from 'node:net';
+
+/**
+ * Ports below every system's range of ephemeral ports. A port out of that range could be taken, while an engine
+ * restarts, by any outgoing connection; worse, a client that keeps trying a closed port there can connect to itself.
+ */
+const LOWEST = 20_000;
+const HIGHEST = 31_999;
+
+/**
+ * Whether nothing listens on that port of the loopback interface.
+ * @param {number} port 1-65535
+ * @returns {Promise<boolean>}
+ */
+export function isFree(port) {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (/** @type {NodeJS.ErrnoException} */ error) => {
+      if (error.code === 'EADDRINUSE' || error.code === 'EACCES') resolve(false);
+      else reject(error);
+    });
+    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+/**
+ * The wanted port if it is free, else a free one.
+ * @param {number} [wanted]
+ * @param {{ free?: (port: number) => Promise<boolean>, random?: (low: number, high: number) => number,
+ *   except?: ReadonlySet<number> }} [options]
+ * @returns {Promise<number>}
+ */
+export async function choosePort(wanted, { free = isFree, random = randomInt, except = new Set() } = {}) {
+  if (wanted !== undefined && !except.has(wanted) && (await free(wanted))) return wanted;
+  for (let attempt = 0; attempt < 200; attempt += 1) {
+    const port = random(LOWEST, HIGHEST + 1);
+    if (!except.has(port) && (await free(port))) return port;
+  }
+  throw new Error(`no free port between ${LOWEST} and ${HIGHEST} in 200 tries`);
+}
