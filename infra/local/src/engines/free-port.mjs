@@ -25,14 +25,14 @@ export function isFree(port) {
 }
 
 /**
- * The wanted port if it is free, else a free one.
+ * The wanted port if it is free, else a free one. Wanting 0 or none means any.
  * @param {number} [wanted]
  * @param {{ free?: (port: number) => Promise<boolean>, random?: (low: number, high: number) => number,
  *   except?: ReadonlySet<number> }} [options]
  * @returns {Promise<number>}
  */
 export async function choosePort(wanted, { free = isFree, random = randomInt, except = new Set() } = {}) {
-  if (wanted !== undefined && !except.has(wanted) && (await free(wanted))) return wanted;
+  if (wanted && !except.has(wanted) && (await free(wanted))) return wanted;
   for (let attempt = 0; attempt < 200; attempt += 1) {
     const port = random(LOWEST, HIGHEST + 1);
     if (!except.has(port) && (await free(port))) return port;
