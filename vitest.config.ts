@@ -5,6 +5,7 @@ const everywhere = ['**/node_modules/**', '**/dist/**', '**/.local/**'];
 
 export default defineConfig({
   test: {
+    teardownTimeout: 60_000,
     projects: [
       {
         test: {
@@ -26,7 +27,6 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          teardownTimeout: 60_000,
         },
       },
     ],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { startKafka, startPostgres, startRedis, writePidFile } from '@mersal/local';
-import pg from 'pg';
+import { Client, escapeIdentifier } from 'pg';
 
 /** Where the engines of this test run answer. */
 export interface EngineAddresses {
@@ -44,10 +44,10 @@ export function randomName(prefix: string): string {
 export async function freshDatabase(prefix = 'test'): Promise<string> {
   const { postgres } = await engines();
   const name = randomName(prefix);
-  const client = new pg.Client({ connectionString: postgres, connectionTimeoutMillis: 10_000 });
+  const client = new Client({ connectionString: postgres, connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
-    await client.query(`create database ${pg.escapeIdentifier(name)}`);
+    await client.query(`create database ${escapeIdentifier(name)}`);
   } finally {
     await client.end();
   }

@@ -27,6 +27,7 @@ export default async function startEngines(): Promise<() => Promise<void>> {
       started.map((engine) => (engine.status === 'fulfilled' ? engine.value.kill() : undefined)),
     );
     rmSync(run, { recursive: true, force: true });
+    await sweep();
   };
   const [kafka, redis, postgres] = started;
   if (kafka.status === 'rejected' || redis.status === 'rejected' || postgres.status === 'rejected') {

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
-import kafkajs from 'kafkajs';
-import pg from 'pg';
+import { Kafka, logLevel } from 'kafkajs';
+import { Client } from 'pg';
 import { afterAll, expect, test } from 'vitest';
 
 import { engines, freshDatabase, ownRedis, randomName, waitFor } from '../src/index.js';
 
 async function query(url: string, text: string): Promise<unknown[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return (await client.query(text)).rows;
@@ -17,7 +17,7 @@ async function query(url: string, text: string): Promise<unknown[]> {
 
 test('Kafka keeps what acks=all took', async () => {
   const { kafka: brokers } = await engines();
-  const kafka = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING });
+  const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING });
   const topic = randomName('topic');
   const admin = kafka.admin();
   const producer = kafka.producer();
