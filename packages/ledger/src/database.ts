@@ -1,0 +1,104 @@
+import pg from 'pg';
+import { isRepeatable, toLedgerError } from './errors.js';
+
+/** One SQL statement with its values. `name` makes it a prepared statement of its connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+export type Row = Record<string, unknown>;
+
+export interface Database {
+  /** One statement by itself. */
+  run(statement: Statement): Promise<Row[]>;
+  /**
+   * All statements in one transaction and one round trip: they are written back to back, so none can depend on the
+   * answer to another except in SQL. The first that fails rolls all back. Deadlocks are tried again.
+   */
+  transaction(statements: readonly Statement[]): Promise<Row[][]>;
+  /** A transaction whose later statements depend on earlier answers. Keep it short: it holds its locks meanwhile. */
+  conversation<T>(work: (run: (statement: Statement) => Promise<Row[]>) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Most connections. */
+  readonly max: number;
+  readonly application: string;
+  /** Longest wait for a connection, in ms. */
+  readonly connectTimeoutMs?: number;
+  /** Longest time of one statement, in ms. */
+  readonly statementTimeoutMs?: number;
+  readonly onError: (error: unknown) => void;
+}
+
+const DEADLOCK_TRIES = 5;
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: options.application,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    idle_in_transaction_session_timeout: 30_000,
+    query_timeout: (options.statementTimeoutMs ?? 30_000) + 5_000,
+    idleTimeoutMillis: 30_000,
+    pipeline: true,
+  } as pg.PoolConfig);
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', options.onError);
+
+  const lend = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
+    for (let left = DEADLOCK_TRIES; ; left -= 1) {
+      let client: pg.PoolClient | undefined;
+      let broken = false;
+      try {
+        client = await pool.connect();
+        return await work(client);
+      } catch (error) {
+        if (isRepeatable(error) && left > 1) continue;
+        const translated = toLedgerError(error);
+        broken = translated instanceof Error && 'code' in translated && translated.code === 'unavailable';
+        throw translated;
+      } finally {
+        client?.release(broken);
+      }
+    }
+  };
+
+  return {
+    run: (statement) => lend(async (client) => (await client.query(toQuery(statement))).rows),
+    transaction: (statements) =>
+      lend(async (client) => {
+        const answers = [
+          client.query('begin'),
+          ...statements.map((statement) => client.query(toQuery(statement))),
+          client.query('commit'),
+        ];
+        const settled = await Promise.allSettled(answers);
+        for (const answer of settled) if (answer.status === 'rejected') throw answer.reason;
+        return settled.slice(1, -1).map((answer) => (answer.status === 'fulfilled' ? answer.value.rows : []));
+      }),
+    conversation: (work) =>
+      lend(async (client) => {
+        await client.query('begin');
+        try {
+          const result = await work(async (statement) => (await client.query(toQuery(statement))).rows);
+          await client.query('commit');
+          return result;
+        } catch (error) {
+          await client.query('rollback').catch(() => undefined);
+          throw error;
+        }
+      }),
+    close: () => pool.end(),
+  };
+}
+
+function toQuery(statement: Statement): pg.QueryConfig {
+  return { name: statement.name, text: statement.text, values: statement.values as unknown[] };
+}

@@ -1,0 +1,56 @@
+export {
+  addPanes,
+  type KeyCounts,
+  type PaneCount,
+  readCacheOffset,
+  readCacheTotals,
+  readCacheWindow,
+} from './cache-panes.js';
+export {
+  CredentialError,
+  type CredentialKeys,
+  parseCredentialKeys,
+  type Sealed,
+  seal,
+  unseal,
+} from './credentials.js';
+export { type Database, type DatabaseOptions, openDatabase, type Row, type Statement } from './database.js';
+export { LedgerError, type LedgerErrorCode } from './errors.js';
+export type { CancelResult, Ledger, QueueCounts, Range } from './ledger.js';
+export type { Retry } from './messages/admit-retries.js';
+export type { Head, NewMessage } from './messages/admit-sends.js';
+export type {
+  Callback,
+  CallbackDecision,
+  CallbackResult,
+  CallbackRule,
+  CallbackView,
+} from './messages/callbacks.js';
+export type { Candidate, Claim } from './messages/claim.js';
+export type { DeadRecord } from './messages/dead-records.js';
+export { laneOf } from './messages/lane.js';
+export type { UnknownMessage } from './messages/leases.js';
+export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
+export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
+export type { Settled, Settlement } from './messages/settle.js';
+export { agreePartitions, type MigrationReport, migrate, migrationStatus, schemaVersion } from './migrate.js';
+export { type Ownership, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
+export { createPostgresLedger } from './postgres-ledger.js';
+export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
+export {
+  apiKeyId,
+  findPrincipal,
+  generateApiKey,
+  hashApiKey,
+  type Principal,
+  type Scope,
+  saveApiKey,
+} from './tenants/api-keys.js';
+export {
+  type NewTenant,
+  readAccountToken,
+  readChangedTenants,
+  readTenants,
+  saveTenant,
+  type Tenant,
+} from './tenants/tenants.js';

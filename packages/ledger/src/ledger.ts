@@ -1,0 +1,107 @@
+import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
+import type { Candidate, Claim } from './messages/claim.js';
+import type { Head, NewMessage } from './messages/admit-sends.js';
+import type { Retry } from './messages/admit-retries.js';
+import type { DeadRecord } from './messages/dead-records.js';
+import type { UnknownMessage } from './messages/leases.js';
+import type { DeadEntry, OutboxEntry } from './messages/outbox.js';
+import type { MessageView } from './messages/read.js';
+import type { Settled, Settlement } from './messages/settle.js';
+import type { Ownership, TopicRole } from './ownership/ownership.js';
+
+/** The range of offsets that a batch covers: from its first record to behind its last. */
+export interface Range {
+  readonly first: bigint;
+  readonly next: bigint;
+}
+
+export interface QueueCounts {
+  readonly accepted: number;
+  readonly waiting: number;
+  readonly active: number;
+  readonly delayed: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly dead: number;
+  readonly cancelled: number;
+  readonly expired: number;
+  readonly retrying: number;
+  readonly scheduled: number;
+  readonly held: number;
+  readonly unknown: number;
+  readonly tenantConcurrency: Readonly<
+    Record<string, { readonly active: number; readonly limit: number | null }>
+  >;
+}
+
+export type CancelResult = 'cancelled' | 'not_cancellable';
+
+/**
+ * The tables that own a message from admission on.
+ *
+ *   admission ─► waiting ─► claimed ─► settled ─► outbox ─► Kafka
+ *
+ * Every method is one transaction. Those that take an Ownership fail with LedgerError `fenced` once the partition has
+ * a newer owner; all fail with `unavailable` while the database can't be reached.
+ */
+export interface Ledger {
+  takeOwnership(partition: number, member: string): Promise<Ownership>;
+  /** True where the log begins later than the ledger would have read on: records were lost to retention. */
+  skipToLogStart(own: Ownership, topic: TopicRole, logStart: bigint): Promise<boolean>;
+
+  admitSends(
+    own: Ownership,
+    range: Range,
+    messages: readonly NewMessage[],
+    dead: readonly DeadRecord[],
+  ): Promise<Head[]>;
+  admitRetries(
+    own: Ownership,
+    range: Range,
+    retries: readonly Retry[],
+    redrives: readonly { tenant: number; u: string; redrive: number }[],
+    dead: readonly DeadRecord[],
+  ): Promise<Head[]>;
+  applyCallbacks(
+    own: Ownership,
+    range: Range,
+    callbacks: readonly Callback[],
+    rule: CallbackRule,
+    dead: readonly DeadRecord[],
+  ): Promise<CallbackResult[]>;
+
+  readyTenants(partition: number): Promise<number[]>;
+  refill(partition: number, tenants: readonly number[], perTenant: number): Promise<Head[]>;
+  /** Heads that have become due: of lanes that waited, and of scheduled messages. */
+  wake(own: Ownership, most: number): Promise<Head[]>;
+  expire(own: Ownership, most: number): Promise<number>;
+
+  ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
+  claim(
+    own: Ownership,
+    candidates: readonly Candidate[],
+    limits: { readonly leaseMs: number; readonly concurrency: number },
+  ): Promise<Claim[]>;
+  settle(settlements: readonly Settlement[]): Promise<Settled[]>;
+  overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
+  unknownMessages(partition: number, most: number): Promise<UnknownMessage[]>;
+  leaveUndecided(tenant: number, u: string, attempt: number): Promise<boolean>;
+  republishStuckRetries(partition: number): Promise<number>;
+  suspendTenant(tenant: number, accountSid: string, reason: string): Promise<boolean>;
+
+  readOutbox(partition: number, most: number): Promise<OutboxEntry[]>;
+  forgetPublished(numbers: readonly string[]): Promise<void>;
+  readDeadRecords(partition: number, most: number): Promise<DeadEntry[]>;
+  forgetDeadRecords(numbers: readonly string[]): Promise<void>;
+
+  cancel(tenant: number, u: string, tag: string): Promise<CancelResult>;
+  readMessage(tenant: number, u: string): Promise<MessageView | undefined>;
+  listMessages(
+    tenant: number,
+    most: number,
+    before?: { acceptedAt: number; u: string },
+  ): Promise<MessageView[]>;
+  admittedOffset(partition: number, topic: TopicRole): Promise<bigint>;
+  counts(): Promise<QueueCounts>;
+  close(): Promise<void>;
+}

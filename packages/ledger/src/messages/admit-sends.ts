@@ -1,0 +1,125 @@
+import type { Row, Statement } from '../database.js';
+import type { Ownership } from '../ownership/ownership.js';
+import { MESSAGE } from '../states.js';
+
+/** A send as it is filed. Times are ms since 1970. */
+export interface NewMessage {
+  readonly tenant: number;
+  /** 32 hex digits. */
+  readonly u: string;
+  readonly tag: string;
+  /** The conversation's number: see laneOf. */
+  readonly lane: string;
+  readonly conversation: string;
+  readonly priority: number;
+  readonly acceptedAt: number;
+  readonly sendAt?: number | undefined;
+  readonly expiresAt?: number | undefined;
+  /** Hex. */
+  readonly bodyHash: string;
+  readonly record: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly kafkaOffset: bigint;
+}
+
+/** A conversation's first message, as the dispatcher wants it. */
+export interface Head {
+  readonly tenant: number;
+  readonly lane: string;
+  readonly u: string;
+  readonly priority: number;
+  readonly seq: number;
+}
+
+/**
+ * Inserts what is unknown; a known id stays as it is, and with another body becomes a dead record. A message in the
+ * future waits outside of its conversation. The lane's upsert takes the lane's row lock whatever it finds: either it
+ * sees the lane that a settlement left, or the settlement sees the message.
+ */
+export function admitSends(own: Ownership, messages: readonly NewMessage[]): Statement {
+  const column = <T>(pick: (message: NewMessage) => T): T[] => messages.map(pick);
+  const iso = (ms: number | undefined): string | null =>
+    ms === undefined ? null : new Date(ms).toISOString();
+  return {
+    name: 'admit-sends',
+    text: `
+      with i as (
+        select * from unnest($2::int[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::smallint[],
+                             $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::bytea[],
+                             $13::text[], $14::bigint[])
+          with ordinality i(tenant, u, tag, lane, conversation, priority, accepted_at, send_at, expires_at,
+                            body_hash, record, headers, kafka_offset, o)
+      ), m as (
+        insert into message (tenant, u, tag, partition, lane, conversation, priority, seq, state, due, expires_at,
+                             accepted_at, body_hash)
+        select tenant, u, tag, $1, lane, conversation, priority, nextval('place'),
+               case when send_at > clock_timestamp() then ${MESSAGE.scheduled} else ${MESSAGE.waiting} end,
+               case when send_at > clock_timestamp() then send_at else '-infinity' end,
+               expires_at, accepted_at, body_hash
+          from i order by o
+        on conflict (tenant, u) do nothing
+        returning tenant, u, lane, priority, seq, state
+      ), b as (
+        insert into body (tenant, u, record, headers)
+        select i.tenant, i.u, i.record, i.headers::jsonb from i join m using (tenant, u)
+        on conflict (tenant, u) do nothing
+      ), e as (
+        insert into outbox (partition, tenant, u, redrive, attempt, state)
+        select $1, m.tenant, m.u, 0, 0, 'queued' from m order by m.seq
+      ), c as (
+        insert into dead_record (partition, topic, kafka_offset, reason, key, value, headers)
+        select $1, 'send', i.kafka_offset, 'idempotency_conflict', null, i.record, i.headers::jsonb
+          from i join message x using (tenant, u)
+         where x.body_hash is not null and x.body_hash <> i.body_hash
+        on conflict (topic, partition, kafka_offset) do nothing
+      ), l as (
+        insert into lane (tenant, lane, partition, head, priority, seq, due)
+        select * from (
+          select distinct on (tenant, lane) tenant, lane, $1::smallint, u, priority, seq, '-infinity'::timestamptz
+            from m where state = ${MESSAGE.waiting}
+           order by tenant, lane, priority desc, seq) h
+        on conflict (tenant, lane) do update
+           set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due
+         where lane.state = 0 and excluded.priority > lane.priority
+        returning tenant, lane, head, priority, seq
+      )
+      select l.tenant, l.lane, l.head, l.priority, l.seq, (select count(*) from m)::int as filed from l
+      union all
+      select null, null, null, null, null, (select count(*) from m)::int where not exists (select from l)`,
+    values: [
+      own.partition,
+      column((m) => m.tenant),
+      column((m) => m.u),
+      column((m) => m.tag),
+      column((m) => m.lane),
+      column((m) => m.conversation),
+      column((m) => m.priority),
+      column((m) => iso(m.acceptedAt)),
+      column((m) => iso(m.sendAt)),
+      column((m) => iso(m.expiresAt)),
+      column((m) => Buffer.from(m.bodyHash, 'hex')),
+      column((m) => m.record),
+      column((m) => JSON.stringify(m.headers)),
+      column((m) => String(m.kafkaOffset)),
+    ],
+  };
+}
+
+export function headsOf(rows: readonly Row[]): Head[] {
+  return rows.filter((row) => row['head'] !== null).map(toHead);
+}
+
+export function toHead(row: Row): Head {
+  return {
+    tenant: row['tenant'] as number,
+    lane: row['lane'] as string,
+    u: hex(row['head']),
+    priority: row['priority'] as number,
+    seq: Number(row['seq']),
+  };
+}
+
+/** A uuid as 32 hex digits. */
+export function hex(uuid: unknown): string {
+  return (uuid as string).replaceAll('-', '');
+}

@@ -1,0 +1,234 @@
+import type { Database, Row, Statement } from '../database.js';
+import { type Ownership, requireOwner } from '../ownership/ownership.js';
+import { LANE, MESSAGE, type StoredState } from '../states.js';
+import { lockLanesOf } from './admit-retries.js';
+
+/** A verified status callback, resolved to its restaurant's number. */
+export interface Callback {
+  readonly tenant: number;
+  readonly u: string;
+  readonly attempt: number;
+  readonly accountSid: string;
+  readonly sid: string;
+  readonly status: string;
+  readonly errorCode?: number | undefined;
+  readonly receivedAt: number;
+}
+
+/** What the ledger knows of a callback's message, read under its lane's lock. */
+export interface CallbackView {
+  readonly state: StoredState;
+  /** The last attempt that was settled. */
+  readonly attempt: number;
+  readonly sid: string | null;
+  /** The attempt under way or in doubt, where the message is its lane's head. */
+  readonly open: { readonly attempt: number; readonly accountSid: string | null } | null;
+  /** What is known of the attempt that the callback names. */
+  readonly attempted: {
+    readonly sid: string | null;
+    readonly accountSid: string | null;
+    readonly outcome: string;
+  } | null;
+}
+
+/** The rule's answer. `state`: the message's new one; its lane goes on where the message was its head. */
+export type CallbackDecision =
+  | { readonly kind: 'ignore'; readonly result: string }
+  | { readonly kind: 'apply'; readonly result: string; readonly state: StoredState; readonly event: string };
+
+export type CallbackRule = (view: CallbackView | null, callback: Callback) => CallbackDecision;
+
+export interface CallbackResult {
+  readonly callback: Callback;
+  readonly decision: CallbackDecision;
+}
+
+/**
+ * Applies callbacks in one fenced transaction: lock the lanes, read, decide by the rule, write. Slots are not
+ * touched: a request counts until its answer or its lease's end, whatever a callback says.
+ */
+export async function applyCallbacks(
+  database: Database,
+  own: Ownership,
+  callbacks: readonly Callback[],
+  rule: CallbackRule,
+  more: readonly Statement[],
+): Promise<CallbackResult[]> {
+  return database.conversation(async (run) => {
+    await run(requireOwner(own));
+    await run(
+      lockLanesOf(
+        callbacks.map((c) => c.tenant),
+        callbacks.map((c) => c.u),
+      ),
+    );
+    const views = new Map((await run(readViews(callbacks))).map((row) => [row['o'] as string, toView(row)]));
+    const seen = new Map<string, CallbackView>();
+    const results = callbacks.map((callback, at) => {
+      const key = `${callback.tenant}/${callback.u}/${callback.attempt}`;
+      const view = seen.get(key) ?? views.get(String(at + 1)) ?? null;
+      const decision = rule(view, callback);
+      // The next callback of this batch must see what this one did.
+      if (view && decision.kind === 'apply') seen.set(key, after(view, callback, decision));
+      return { callback, decision };
+    });
+    await run(keepCallbacks(results));
+    const applied = results.filter((result) => result.decision.kind === 'apply');
+    if (applied.length > 0) await run(writeCallbacks(latest(applied)));
+    for (const statement of more) await run(statement);
+    return results;
+  });
+}
+
+function after(
+  view: CallbackView,
+  callback: Callback,
+  decision: CallbackDecision & { kind: 'apply' },
+): CallbackView {
+  return {
+    ...view,
+    state: decision.state,
+    sid: callback.sid,
+    open: null,
+    attempted: { sid: callback.sid, accountSid: callback.accountSid, outcome: 'accepted' },
+  };
+}
+
+/** The last one of each message, but every event: several steps in one batch are one write. */
+function latest(
+  results: readonly CallbackResult[],
+): { readonly last: CallbackResult; readonly events: string[] }[] {
+  const byMessage = new Map<string, { last: CallbackResult; events: string[] }>();
+  for (const result of results) {
+    const key = `${result.callback.tenant}/${result.callback.u}`;
+    const known = byMessage.get(key);
+    const event = result.decision.kind === 'apply' ? result.decision.event : '';
+    if (known) {
+      known.last = result;
+      known.events.push(event);
+    } else byMessage.set(key, { last: result, events: [event] });
+  }
+  return [...byMessage.values()];
+}
+
+function readViews(callbacks: readonly Callback[]): Statement {
+  return {
+    name: 'read-callback-views',
+    text: `
+      select i.o, m.state, m.attempt, m.sid, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
+             a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome
+        from unnest($1::int[], $2::uuid[], $3::smallint[]) with ordinality i(tenant, u, attempt, o)
+        join message m on m.tenant = i.tenant and m.u = i.u
+        left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+        left join attempt a on a.tenant = i.tenant and a.u = i.u and a.attempt = i.attempt
+         for no key update of m`,
+    values: [callbacks.map((c) => c.tenant), callbacks.map((c) => c.u), callbacks.map((c) => c.attempt)],
+  };
+}
+
+function toView(row: Row): CallbackView {
+  const open = row['lane_state'] === LANE.sending;
+  return {
+    state: row['state'] as StoredState,
+    attempt: row['attempt'] as number,
+    sid: row['sid'] as string | null,
+    open: open
+      ? { attempt: row['lane_attempt'] as number, accountSid: row['lane_account'] as string | null }
+      : null,
+    attempted:
+      row['outcome'] === null
+        ? null
+        : {
+            sid: row['attempt_sid'] as string | null,
+            accountSid: row['attempt_account'] as string | null,
+            outcome: row['outcome'] as string,
+          },
+  };
+}
+
+function keepCallbacks(results: readonly CallbackResult[]): Statement {
+  const column = <T>(pick: (result: CallbackResult) => T): T[] => results.map(pick);
+  return {
+    name: 'keep-callbacks',
+    text: `
+      insert into callback (tenant, u, sid, status, attempt, account_sid, code, received_at, result)
+      select * from unnest($1::int[], $2::uuid[], $3::text[], $4::text[], $5::smallint[], $6::text[], $7::int[],
+                           $8::timestamptz[], $9::text[])
+      on conflict (tenant, u, sid, status) do nothing`,
+    values: [
+      column((r) => r.callback.tenant),
+      column((r) => r.callback.u),
+      column((r) => r.callback.sid),
+      column((r) => r.callback.status),
+      column((r) => r.callback.attempt),
+      column((r) => r.callback.accountSid),
+      column((r) => r.callback.errorCode ?? null),
+      column((r) => new Date(r.callback.receivedAt).toISOString()),
+      column((r) => r.decision.result),
+    ],
+  };
+}
+
+function writeCallbacks(
+  changes: readonly { readonly last: CallbackResult; readonly events: string[] }[],
+): Statement {
+  const column = <T>(
+    pick: (callback: Callback, decision: CallbackDecision & { kind: 'apply' }, events: string[]) => T,
+  ): T[] =>
+    changes.map(({ last, events }) =>
+      pick(last.callback, last.decision as CallbackDecision & { kind: 'apply' }, events),
+    );
+  return {
+    name: 'write-callbacks',
+    text: `
+      with i as (
+        select * from unnest($1::int[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::int[],
+                             $8::timestamptz[], $9::text[])
+          as i(tenant, u, attempt, state, sid, account_sid, code, received_at, events)
+      ), m as (
+        update message x set state = i.state, sid = i.sid, account_sid = i.account_sid, attempt = greatest(x.attempt, i.attempt),
+               error_code = i.code, error_class = case when i.code is null then null else 'reported' end,
+               changed_at = clock_timestamp()
+          from i where x.tenant = i.tenant and x.u = i.u
+        returning x.tenant, x.u, x.lane, x.partition, x.redrive, i.attempt, i.sid, i.account_sid, i.code, i.received_at, i.events
+      ), a as (
+        insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, outcome, sid)
+        select tenant, u, attempt, redrive, account_sid, received_at, 'accepted', sid from m
+        on conflict (tenant, u, attempt) do update
+           set sid = excluded.sid, outcome = 'accepted' where attempt.sid is null
+      ), head as (
+        select m.* from m join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+      ), nx as (
+        select h.tenant, h.lane, h.u as done, z.u, z.priority, z.seq, z.due
+          from head h left join lateral (
+            select q.u, q.priority, q.seq, q.due from message q
+             where q.tenant = h.tenant and q.lane = h.lane and q.state = ${MESSAGE.waiting} and q.u <> h.u
+             order by q.priority desc, q.seq limit 1) z on true
+      ), gone as (
+        delete from lane l using nx
+         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is null
+      ), advanced as (
+        update lane l set head = nx.u, priority = nx.priority, seq = nx.seq, state = ${LANE.open}, attempt = null,
+               lease = null, due = case when nx.due <= clock_timestamp() then '-infinity' else nx.due end
+          from nx
+         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is not null
+      )
+      insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
+      select m.partition, m.tenant, m.u, m.redrive, m.attempt, event,
+             jsonb_strip_nulls(jsonb_build_object('sid', m.sid, 'accountSid', m.account_sid,
+               'error', case when m.code is not null then jsonb_build_object('class', 'reported', 'code', m.code) end))
+        from m, unnest(string_to_array(m.events, ',')) with ordinality e(event, o)
+       order by m.tenant, m.u, e.o`,
+    values: [
+      column((c) => c.tenant),
+      column((c) => c.u),
+      column((c) => c.attempt),
+      column((_c, d) => d.state),
+      column((c) => c.sid),
+      column((c) => c.accountSid),
+      column((c) => c.errorCode ?? null),
+      column((c) => new Date(c.receivedAt).toISOString()),
+      column((_c, _d, events) => events.join(',')),
+    ],
+  };
+}

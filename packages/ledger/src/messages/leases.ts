@@ -1,0 +1,131 @@
+import type { Row, Statement } from '../database.js';
+import { LANE, MESSAGE } from '../states.js';
+import { hex } from './admit-sends.js';
+import type { Settlement } from './settle.js';
+
+/**
+ * Claims whose lease ended unsettled. Found by their slots: few rows, read whole, so that no index has to follow
+ * every claim. The caller settles them as unknown, which by compare-and-set on the attempt only wins over silence.
+ */
+export function overdueClaims(partitions: readonly number[]): Statement {
+  return {
+    name: 'overdue-claims',
+    text: `
+      select s.tenant, s.n, s.u, s.attempt, s.lease, m.lane, m.redrive, l.started_at, l.account_sid
+        from slot s
+        join message m on m.tenant = s.tenant and m.u = s.u
+        left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+       where s.partition = any($1::smallint[]) and s.lease < clock_timestamp()
+       order by s.lease limit 500`,
+    values: [partitions],
+  };
+}
+
+export function toUnknown(row: Row): Settlement {
+  const lease = row['lease'] as Date;
+  return {
+    tenant: row['tenant'] as number,
+    lane: row['lane'] as string,
+    u: hex(row['u']),
+    slot: row['n'] as number,
+    attempt: row['attempt'] as number,
+    redrive: row['redrive'] as number,
+    state: MESSAGE.unknown,
+    then: LANE.unknown,
+    counted: true,
+    accountSid: (row['account_sid'] as string | null) ?? '',
+    errorClass: 'ambiguous',
+    outcome: 'unknown',
+    startedAt: ((row['started_at'] as Date | null) ?? lease).getTime(),
+    finishedAt: lease.getTime(),
+    event: 'unknown',
+    detail: { error: { class: 'ambiguous', message: 'the lease ended without an answer' } },
+  };
+}
+
+/** A message whose last attempt may or may not have been accepted. */
+export interface UnknownMessage {
+  readonly tenant: number;
+  readonly u: string;
+  readonly tag: string;
+  readonly lane: string;
+  readonly redrive: number;
+  readonly attempt: number;
+  readonly retries: number;
+  readonly acceptedAt: number;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly accountSid: string;
+  readonly errorClass: string | null;
+  readonly record: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export function unknownMessages(partition: number, most: number): Statement {
+  return {
+    name: 'unknown-messages',
+    text: `
+      select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, m.error_class, a.account_sid,
+             extract(epoch from m.accepted_at) * 1000 as accepted_at,
+             extract(epoch from a.started_at) * 1000 as started_at,
+             extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers
+        from message m
+        join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
+        join body b on b.tenant = m.tenant and b.u = m.u
+       where m.partition = $1 and m.state = ${MESSAGE.unknown} and m.error_class is distinct from 'undecided'
+       order by m.changed_at limit $2`,
+    values: [partition, most],
+  };
+}
+
+export function toUnknownMessage(row: Row): UnknownMessage {
+  return {
+    tenant: row['tenant'] as number,
+    u: hex(row['u']),
+    tag: row['tag'] as string,
+    lane: row['lane'] as string,
+    redrive: row['redrive'] as number,
+    attempt: row['attempt'] as number,
+    retries: row['retries'] as number,
+    acceptedAt: Number(row['accepted_at']),
+    startedAt: Number(row['started_at']),
+    finishedAt: Number(row['finished_at']),
+    accountSid: row['account_sid'] as string,
+    errorClass: row['error_class'] as string | null,
+    record: row['record'] as Buffer,
+    headers: row['headers'] as Record<string, string>,
+  };
+}
+
+/** Reconciliation found no answer: it waits for an operator, and is not asked about again. */
+export function leaveUndecided(tenant: number, u: string, attempt: number): Statement {
+  return {
+    name: 'leave-undecided',
+    text: `
+      update message set error_class = 'undecided', changed_at = clock_timestamp()
+       where tenant = $1 and u = $2 and attempt = $3 and state = ${MESSAGE.unknown}
+      returning u`,
+    values: [tenant, u, attempt],
+  };
+}
+
+/** Retries whose record never came back: their event is written again, 60 s past the time they were due. */
+export function republishStuckRetries(partition: number): Statement {
+  return {
+    name: 'republish-stuck-retries',
+    text: `
+      with m as (
+        update message x set due = clock_timestamp()
+          from (select tenant, u from message
+                 where partition = $1 and state = ${MESSAGE.retrying} and due < clock_timestamp() - interval '60 s'
+                 order by due limit 200 for no key update skip locked) d
+         where x.tenant = d.tenant and x.u = d.u
+        returning x.tenant, x.u, x.redrive, x.attempt, x.due
+      )
+      insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
+      select $1, tenant, u, redrive, attempt, 'retrying',
+             jsonb_build_object('notBefore', (extract(epoch from due) * 1000)::bigint)
+        from m returning n`,
+    values: [partition],
+  };
+}

@@ -1,0 +1,105 @@
+import type { Row, Statement } from '../database.js';
+import { hex } from './admit-sends.js';
+
+/** An event on its way to Kafka. */
+export interface OutboxEntry {
+  readonly n: string;
+  readonly restaurantId: string;
+  readonly u: string;
+  readonly tag: string;
+  readonly conversation: string;
+  readonly redrive: number;
+  readonly attempt: number;
+  readonly state: string;
+  readonly at: number;
+  readonly detail: Readonly<Record<string, unknown>>;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The original bytes, for dead letters only. */
+  readonly record: Buffer | null;
+}
+
+/**
+ * What is unpublished, whichever transaction wrote it: numbers are given before commits, so a high-water mark would
+ * pass over the row of a slower transaction for good.
+ */
+export function readOutbox(partition: number, most: number): Statement {
+  return {
+    name: 'read-outbox',
+    text: `
+      select o.n, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
+             extract(epoch from o.at) * 1000 as at, o.detail, b.headers,
+             case when o.state = 'dead' then b.record end as record
+        from outbox o
+        join tenant t on t.id = o.tenant
+        join message m on m.tenant = o.tenant and m.u = o.u
+        left join body b on b.tenant = o.tenant and b.u = o.u
+       where o.partition = $1 order by o.n limit $2`,
+    values: [partition, most],
+  };
+}
+
+export function toOutboxEntry(row: Row): OutboxEntry {
+  return {
+    n: row['n'] as string,
+    restaurantId: row['restaurant_id'] as string,
+    u: hex(row['u']),
+    tag: row['tag'] as string,
+    conversation: row['conversation'] as string,
+    redrive: row['redrive'] as number,
+    attempt: row['attempt'] as number,
+    state: row['state'] as string,
+    at: Math.round(Number(row['at'])),
+    detail: (row['detail'] as Record<string, unknown> | null) ?? {},
+    headers: (row['headers'] as Record<string, string> | null) ?? {},
+    record: row['record'] as Buffer | null,
+  };
+}
+
+export function forgetPublished(numbers: readonly string[]): Statement {
+  return {
+    name: 'forget-published',
+    text: 'delete from outbox where n = any($1::bigint[])',
+    values: [numbers],
+  };
+}
+
+/** A record on its way to the dead-letter topic. */
+export interface DeadEntry {
+  readonly n: string;
+  readonly topic: string;
+  readonly offset: string;
+  readonly reason: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export function readDeadRecords(partition: number, most: number): Statement {
+  return {
+    name: 'read-dead-records',
+    text: `
+      select n, topic, kafka_offset, reason, key, value, headers
+        from dead_record where partition = $1 order by n limit $2`,
+    values: [partition, most],
+  };
+}
+
+export function toDeadEntry(row: Row): DeadEntry {
+  return {
+    n: row['n'] as string,
+    topic: row['topic'] as string,
+    offset: row['kafka_offset'] as string,
+    reason: row['reason'] as string,
+    key: row['key'] as Buffer | null,
+    value: row['value'] as Buffer | null,
+    headers: row['headers'] as Record<string, string>,
+  };
+}
+
+export function forgetDeadRecords(numbers: readonly string[]): Statement {
+  return {
+    name: 'forget-dead-records',
+    text: 'delete from dead_record where n = any($1::bigint[])',
+    values: [numbers],
+  };
+}

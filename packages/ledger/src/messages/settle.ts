@@ -1,0 +1,166 @@
+import type { Row, Statement } from '../database.js';
+import { LANE, type LaneState, MESSAGE, type StoredState } from '../states.js';
+import { type Head, hex } from './admit-sends.js';
+
+/** What one attempt came to. */
+export interface Settlement {
+  readonly tenant: number;
+  readonly lane: string;
+  readonly u: string;
+  readonly slot: number;
+  readonly attempt: number;
+  readonly redrive: number;
+  /** The message's new state. `waiting`: it may be claimed again at once. */
+  readonly state: StoredState;
+  /** What becomes of its lane; `advance`: the next message is the head. */
+  readonly then: 'advance' | LaneState;
+  readonly due?: number | undefined;
+  /** Whether the attempt uses up one of the retries. */
+  readonly counted: boolean;
+  readonly accountSid: string;
+  readonly sid?: string | undefined;
+  readonly errorClass?: string | undefined;
+  readonly errorCode?: number | undefined;
+  readonly httpStatus?: number | undefined;
+  /** As it stands in the attempt's row; null: no attempt was made, no row. */
+  readonly outcome: string | null;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  /** The outcome event, or null for none. */
+  readonly event: string | null;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+export interface Settled {
+  readonly tenant: number;
+  readonly u: string;
+  /** False: other evidence had settled it before; only the slot was given back. */
+  readonly applied: boolean;
+  /** The lane's new head where it advanced to one that is due. */
+  readonly next?: Head;
+}
+
+/**
+ * Settles by (message, attempt), whatever the epoch: evidence counts, from an old owner too. A slot is given back in
+ * any case. A message is settled from `sending` with this attempt, or from `unknown` of this attempt by something
+ * more certain; its lane moves only if its head is the settled message.
+ */
+export function settleStatements(settlements: readonly Settlement[]): Statement[] {
+  const column = <T>(pick: (s: Settlement) => T): T[] => settlements.map(pick);
+  const iso = (ms: number | undefined): string | null =>
+    ms === undefined ? null : new Date(ms).toISOString();
+  const tenants = column((s) => s.tenant);
+  const lanes = column((s) => s.lane);
+  return [
+    {
+      name: 'settle-lock-slots',
+      text: `
+        select 1 from slot s join unnest($1::int[], $2::smallint[]) i(tenant, n) using (tenant, n)
+         order by tenant, n for no key update of s`,
+      values: [tenants, column((s) => s.slot)],
+    },
+    {
+      name: 'settle-lock-lanes',
+      text: `
+        select 1 from lane l join unnest($1::int[], $2::bigint[]) i(tenant, lane) using (tenant, lane)
+         order by tenant, lane for update of l`,
+      values: [tenants, lanes],
+    },
+    {
+      name: 'settle',
+      text: `
+        with i as (
+          select * from unnest($1::int[], $2::bigint[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
+                               $7::smallint[], $8::smallint[], $9::timestamptz[], $10::smallint[], $11::text[],
+                               $12::text[], $13::text[], $14::int[], $15::smallint[], $16::text[], $17::timestamptz[],
+                               $18::timestamptz[], $19::text[], $20::text[])
+            as i(tenant, lane, u, n, attempt, redrive, state, lane_state, due, counted, account_sid, sid, error_class,
+                 error_code, http_status, outcome, started_at, finished_at, event, detail)
+        ), f as (
+          update slot s set lease = null, u = null, attempt = null
+            from i where s.tenant = i.tenant and s.n = i.n and s.u = i.u and s.attempt = i.attempt
+        ), a as (
+          insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, code, sid)
+          select tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, error_code, sid
+            from i where outcome is not null
+          on conflict (tenant, u, attempt) do update
+             set finished_at = excluded.finished_at, outcome = excluded.outcome, http_status = excluded.http_status,
+                 code = excluded.code, sid = coalesce(excluded.sid, attempt.sid)
+           where attempt.outcome = 'unknown' or attempt.finished_at is null
+        ), m as (
+          update message x
+             set state = i.state, attempt = i.attempt, retries = x.retries + i.counted, due = coalesce(i.due, x.due),
+                 sid = coalesce(i.sid, x.sid), account_sid = i.account_sid, error_class = i.error_class,
+                 error_code = i.error_code, changed_at = clock_timestamp()
+            from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
+           where x.tenant = i.tenant and x.u = i.u
+             and ((x.state = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)
+               or (x.state = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown}))
+          returning x.tenant, x.u, x.lane, x.partition, i.redrive, i.attempt, i.lane_state, i.event, i.detail
+        ), nx as (
+          select m.tenant, m.lane, m.u as done, z.u, z.priority, z.seq, z.due
+            from m left join lateral (
+              select q.u, q.priority, q.seq, q.due from message q
+               where q.tenant = m.tenant and q.lane = m.lane and q.state = ${MESSAGE.waiting} and q.u <> m.u
+               order by q.priority desc, q.seq limit 1) z on true
+           where m.lane_state is null
+        ), gone as (
+          delete from lane l using nx
+           where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is null
+        ), advanced as (
+          update lane l set head = nx.u, priority = nx.priority, seq = nx.seq, state = ${LANE.open}, attempt = null,
+                 lease = null, due = case when nx.due <= clock_timestamp() then '-infinity' else nx.due end
+            from nx
+           where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is not null
+          returning l.tenant, l.lane, l.head, l.priority, l.seq, l.due = '-infinity' as ready, nx.done
+        ), kept as (
+          update lane l set state = m.lane_state, lease = null
+            from m where l.tenant = m.tenant and l.lane = m.lane and l.head = m.u and m.lane_state is not null
+        ), e as (
+          insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
+          select partition, tenant, u, redrive, attempt, event, detail::jsonb from m where event is not null
+        )
+        select m.tenant, m.u, v.lane, v.head, v.priority, v.seq, v.ready
+          from m left join advanced v on v.tenant = m.tenant and v.done = m.u`,
+      values: [
+        tenants,
+        lanes,
+        column((s) => s.u),
+        column((s) => s.slot),
+        column((s) => s.attempt),
+        column((s) => s.redrive),
+        column((s) => s.state),
+        column((s) => (s.then === 'advance' ? null : s.then)),
+        column((s) => iso(s.due)),
+        column((s) => (s.counted ? 1 : 0)),
+        column((s) => s.accountSid),
+        column((s) => s.sid ?? null),
+        column((s) => s.errorClass ?? null),
+        column((s) => s.errorCode ?? null),
+        column((s) => s.httpStatus ?? null),
+        column((s) => s.outcome),
+        column((s) => iso(s.startedAt)),
+        column((s) => iso(s.finishedAt)),
+        column((s) => s.event),
+        column((s) => JSON.stringify(s.detail)),
+      ],
+    },
+  ];
+}
+
+export function toSettled(settlements: readonly Settlement[], rows: readonly Row[]): Settled[] {
+  const applied = new Map(rows.map((row) => [`${row['tenant']}/${hex(row['u'])}`, row]));
+  return settlements.map(({ tenant, u }) => {
+    const row = applied.get(`${tenant}/${u}`);
+    if (!row) return { tenant, u, applied: false };
+    if (row['head'] === null || row['ready'] !== true) return { tenant, u, applied: true };
+    const next: Head = {
+      tenant,
+      lane: row['lane'] as string,
+      u: hex(row['head']),
+      priority: row['priority'] as number,
+      seq: Number(row['seq']),
+    };
+    return { tenant, u, applied: true, next };
+  });
+}

@@ -1,0 +1,67 @@
+import type { Statement } from '../database.js';
+
+/** The right to admit and claim in a partition: valid until somebody takes it with a higher epoch. */
+export interface Ownership {
+  readonly partition: number;
+  readonly epoch: number;
+  readonly incarnation: string;
+  /** Where to go on reading, by role of the topic. */
+  readonly offsets: Readonly<Record<TopicRole, bigint>>;
+}
+
+export const TOPIC_ROLES = ['send', 'retry', 'callbacks'] as const;
+export type TopicRole = (typeof TOPIC_ROLES)[number];
+
+/**
+ * Raises the epoch. Waits for admissions and claims of the old owner that are under way (they hold the row in share
+ * mode) and fences all later ones.
+ */
+export function takeOwnership(partition: number, member: string): Statement {
+  return {
+    name: 'take-ownership',
+    text: `
+      update owner o set epoch = o.epoch + 1, member = $2, taken_at = clock_timestamp()
+        from installation i
+       where o.partition = $1
+      returning o.epoch, i.incarnation`,
+    values: [partition, member],
+  };
+}
+
+/** Read after the epoch was raised, in a statement of its own: so it sees what the old owner admitted last. */
+export function readAdmitted(partition: number): Statement {
+  return {
+    name: 'read-admitted',
+    text: 'select topic, next_offset from admitted where partition = $1',
+    values: [partition],
+  };
+}
+
+/** The fence: fails with MS001 unless this ownership is the partition's current one. Held in share mode until commit. */
+export function requireOwner(own: Ownership): Statement {
+  return {
+    name: 'require-owner',
+    text: 'select require_owner($1::smallint, $2::bigint, $3::uuid)',
+    values: [own.partition, own.epoch, own.incarnation],
+  };
+}
+
+/** Fails with MS002 when the batch begins after what is admitted. `next` is the offset after its last record. */
+export function advanceOffset(own: Ownership, topic: TopicRole, first: bigint, next: bigint): Statement {
+  return {
+    name: 'advance-offset',
+    text: 'select advance_offset($1::smallint, $2, $3::bigint, $4::bigint)',
+    values: [own.partition, topic, String(first), String(next)],
+  };
+}
+
+/** Where the log begins later than the ledger would read on: retention took records away. Says which were skipped. */
+export function skipToLogStart(own: Ownership, topic: TopicRole, logStart: bigint): Statement {
+  return {
+    name: 'skip-to-log-start',
+    text: `
+      update admitted set next_offset = $3::bigint
+       where partition = $1 and topic = $2 and next_offset < $3::bigint`,
+    values: [own.partition, topic, String(logStart)],
+  };
+}

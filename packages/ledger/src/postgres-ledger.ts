@@ -1,0 +1,229 @@
+import type { Database, Row, Statement } from './database.js';
+import { LedgerError } from './errors.js';
+import type { Ledger, QueueCounts, Range } from './ledger.js';
+import { admitRedrives, admitRetries, lockLanesOf } from './messages/admit-retries.js';
+import { admitSends, headsOf } from './messages/admit-sends.js';
+import { applyCallbacks } from './messages/callbacks.js';
+import { claimStatements, ensureSlots, toClaim } from './messages/claim.js';
+import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
+import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
+import { promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
+import {
+  leaveUndecided,
+  overdueClaims,
+  republishStuckRetries,
+  toUnknown,
+  toUnknownMessage,
+  unknownMessages,
+} from './messages/leases.js';
+import {
+  forgetDeadRecords,
+  forgetPublished,
+  readDeadRecords,
+  readOutbox,
+  toDeadEntry,
+  toOutboxEntry,
+} from './messages/outbox.js';
+import { countStates, listMessages, readMessage, toMessageView } from './messages/read.js';
+import { settleStatements, toSettled } from './messages/settle.js';
+import {
+  advanceOffset,
+  type Ownership,
+  readAdmitted,
+  requireOwner,
+  skipToLogStart,
+  takeOwnership,
+  type TopicRole,
+} from './ownership/ownership.js';
+import { MESSAGE } from './states.js';
+import { suspendTenant } from './tenants/tenants.js';
+
+/** The ledger in Postgres: a statement a file, put together to transactions here. */
+export function createPostgresLedger(database: Database): Ledger {
+  /** What every admission begins with: the fence, the offset, the records that can't be filed. */
+  const admission = (
+    own: Ownership,
+    topic: TopicRole,
+    range: Range,
+    dead: readonly DeadRecord[],
+  ): Statement[] => [
+    requireOwner(own),
+    advanceOffset(own, topic, range.first, range.next),
+    ...(dead.length > 0 ? [fileDeadRecords(own, dead)] : []),
+  ];
+
+  return {
+    async takeOwnership(partition, member) {
+      const [taken, offsets] = await database.transaction([
+        takeOwnership(partition, member),
+        readAdmitted(partition),
+      ]);
+      const row = taken?.[0];
+      if (!row) throw new LedgerError('partition_count', `the ledger has no partition ${partition}`);
+      const next = new Map(
+        (offsets ?? []).map((o) => [o['topic'] as string, BigInt(o['next_offset'] as string)]),
+      );
+      return {
+        partition,
+        epoch: Number(row['epoch']),
+        incarnation: row['incarnation'] as string,
+        offsets: {
+          send: next.get('send') ?? 0n,
+          retry: next.get('retry') ?? 0n,
+          callbacks: next.get('callbacks') ?? 0n,
+        },
+      };
+    },
+    async skipToLogStart(own, topic, logStart) {
+      const before = await database.run(readAdmitted(own.partition));
+      const at = before.find((row) => row['topic'] === topic);
+      if (at && BigInt(at['next_offset'] as string) >= logStart) return false;
+      await database.transaction([requireOwner(own), skipToLogStart(own, topic, logStart)]);
+      return true;
+    },
+
+    async admitSends(own, range, messages, dead) {
+      const statements = admission(own, 'send', range, dead);
+      const at = statements.length;
+      if (messages.length > 0) statements.push(admitSends(own, messages));
+      return headsOf((await database.transaction(statements))[at] ?? []);
+    },
+    async admitRetries(own, range, retries, redrives, dead) {
+      const statements = admission(own, 'retry', range, dead);
+      const all = [...retries, ...redrives];
+      if (all.length > 0)
+        statements.push(
+          lockLanesOf(
+            all.map((r) => r.tenant),
+            all.map((r) => r.u),
+          ),
+        );
+      const at = statements.length;
+      statements.push(admitRetries(retries), admitRedrives(redrives));
+      const answers = await database.transaction(statements);
+      const due = (answers[at] ?? []).filter((row) => row['ready'] === true);
+      return toHeads([...due, ...(answers[at + 1] ?? [])]);
+    },
+    async applyCallbacks(own, range, callbacks, rule, dead) {
+      const rest = admission(own, 'callbacks', range, dead).slice(1);
+      return applyCallbacks(database, own, callbacks, rule, rest);
+    },
+
+    readyTenants: async (partition) =>
+      (await database.run(readyTenants(partition))).map((row) => row['tenant'] as number),
+    refill: async (partition, tenants, perTenant) =>
+      toHeads(await database.run(refill(partition, tenants, perTenant))),
+    async wake(own, most) {
+      const [, lanes, scheduled] = await database.transaction([
+        requireOwner(own),
+        wakeLanes(own.partition, most),
+        promoteScheduled(own, most),
+      ]);
+      return toHeads([...(lanes ?? []), ...(scheduled ?? [])]);
+    },
+    async expire(own, most) {
+      const rows = await database.run(expiredMessages(own.partition, most));
+      if (rows.length === 0) return 0;
+      const tenants = rows.map((row) => row['tenant'] as number);
+      const us = rows.map((row) => row['u'] as string);
+      const [, , ended] = await database.transaction([
+        requireOwner(own),
+        lockLanesOf(tenants, us),
+        finishUnsent(tenants, us, 'expired'),
+      ]);
+      return ended?.length ?? 0;
+    },
+
+    async ensureSlots(tenants, concurrency) {
+      await database.run(ensureSlots(tenants, concurrency));
+    },
+    async claim(own, candidates, limits) {
+      if (candidates.length === 0) return [];
+      const answers = await database.transaction(claimStatements(own, candidates, limits));
+      return (answers.at(-1) ?? []).map(toClaim);
+    },
+    async settle(settlements) {
+      if (settlements.length === 0) return [];
+      const answers = await database.transaction(settleStatements(settlements));
+      return toSettled(settlements, answers.at(-1) ?? []);
+    },
+    overdueClaims: async (partitions) => (await database.run(overdueClaims(partitions))).map(toUnknown),
+    unknownMessages: async (partition, most) =>
+      (await database.run(unknownMessages(partition, most))).map(toUnknownMessage),
+    leaveUndecided: async (tenant, u, attempt) =>
+      (await database.run(leaveUndecided(tenant, u, attempt))).length > 0,
+    republishStuckRetries: async (partition) => (await database.run(republishStuckRetries(partition))).length,
+    suspendTenant: async (tenant, accountSid, reason) =>
+      (await database.run(suspendTenant(tenant, accountSid, reason))).length > 0,
+
+    readOutbox: async (partition, most) =>
+      (await database.run(readOutbox(partition, most))).map(toOutboxEntry),
+    async forgetPublished(numbers) {
+      await database.run(forgetPublished(numbers));
+    },
+    readDeadRecords: async (partition, most) =>
+      (await database.run(readDeadRecords(partition, most))).map(toDeadEntry),
+    async forgetDeadRecords(numbers) {
+      await database.run(forgetDeadRecords(numbers));
+    },
+
+    async cancel(tenant, u, tag) {
+      const [, ended, buried] = await database.transaction([
+        lockLanesOf([tenant], [u]),
+        finishUnsent([tenant], [u], 'cancelled'),
+        writeTombstone(tenant, u, tag),
+      ]);
+      if ((ended?.length ?? 0) > 0 || (buried?.length ?? 0) > 0) return 'cancelled';
+      const [row] = await database.run(readMessage(tenant, u));
+      return row?.['status'] === 'cancelled' ? 'cancelled' : 'not_cancellable';
+    },
+    async readMessage(tenant, u) {
+      const [row] = await database.run(readMessage(tenant, u));
+      return row ? toMessageView(row) : undefined;
+    },
+    listMessages: async (tenant, most, before) =>
+      (await database.run(listMessages(tenant, most, before))).map(toMessageView),
+    async admittedOffset(partition, topic) {
+      const rows = await database.run(readAdmitted(partition));
+      return BigInt(
+        (rows.find((row) => row['topic'] === topic)?.['next_offset'] as string | undefined) ?? '0',
+      );
+    },
+    async counts() {
+      const [row] = await database.run(countStates());
+      return toCounts(row ?? {});
+    },
+    close: () => database.close(),
+  };
+}
+
+function toCounts(row: Row): QueueCounts {
+  const states = (row['states'] as Record<string, number> | null) ?? {};
+  const of = (...names: (keyof typeof MESSAGE)[]): number =>
+    names.reduce((sum, name) => sum + (states[String(MESSAGE[name])] ?? 0), 0);
+  const active =
+    (row['active'] as { restaurantId: string; active: number; limit: number | null }[] | null) ?? [];
+  const underWay = active.reduce((sum, one) => sum + one.active, 0);
+  const backingOff = row['backing_off'] as number;
+  const waiting = of('waiting') - backingOff;
+  const retrying = of('retrying') + backingOff;
+  const inFlight = Math.min(underWay, waiting);
+  return {
+    accepted: Object.values(states).reduce((sum, n) => sum + n, 0),
+    waiting: waiting - inFlight,
+    active: inFlight,
+    delayed: retrying + of('scheduled', 'held', 'unknown'),
+    completed: of('sent', 'delivered', 'read'),
+    failed: of('failed', 'dead', 'refused'),
+    dead: of('dead'),
+    cancelled: of('cancelled'),
+    expired: of('expired'),
+    retrying,
+    scheduled: of('scheduled'),
+    held: of('held'),
+    unknown: of('unknown'),
+    tenantConcurrency: Object.fromEntries(
+      active.map((a) => [a.restaurantId, { active: a.active, limit: a.limit }]),
+    ),
+  };
+}

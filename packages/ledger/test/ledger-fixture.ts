@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { partitionFor, randomU } from '@mersal/contracts';
+import {
+  agreePartitions,
+  createPostgresLedger,
+  type Database,
+  type Ledger,
+  LANE,
+  laneOf,
+  MESSAGE,
+  migrate,
+  type NewMessage,
+  openDatabase,
+  type Ownership,
+  parseCredentialKeys,
+  saveTenant,
+  type Settlement,
+  type Claim,
+} from '@mersal/ledger';
+import { freshDatabase } from '@mersal/testkit';
+
+export const PARTITIONS = 4;
+export const keys = parseCredentialKeys(randomBytes(32).toString('base64'));
+
+export interface Fixture {
+  readonly url: string;
+  readonly database: Database;
+  readonly ledger: Ledger;
+  tenant(restaurantId: string): Promise<{ readonly id: number; readonly partition: number }>;
+  close(): Promise<void>;
+}
+
+export async function openFixture(): Promise<Fixture> {
+  const url = await freshDatabase();
+  await migrate(url);
+  await agreePartitions(url, 'whatsapp-send', PARTITIONS);
+  const database = openDatabase({ url, max: 20, application: 'ledger-test', onError: () => undefined });
+  const ledger = createPostgresLedger(database);
+  return {
+    url,
+    database,
+    ledger,
+    async tenant(restaurantId) {
+      const partition = partitionFor(restaurantId, PARTITIONS);
+      const id = await saveTenant(database, keys, {
+        restaurantId,
+        name: restaurantId,
+        partition,
+        accountSid: `AC${'0'.repeat(32)}`,
+        authToken: 'secret',
+        fromNumbers: ['whatsapp:+14155238886'],
+      });
+      await ledger.ensureSlots([id], 5);
+      return { id, partition };
+    },
+    close: () => ledger.close(),
+  };
+}
+
+export function newMessage(tenant: number, conversation: string, more: Partial<NewMessage> = {}): NewMessage {
+  return {
+    tenant,
+    u: randomU(),
+    tag: '1aaaaaaaaaaaa',
+    lane: laneOf(conversation),
+    conversation,
+    priority: 5,
+    acceptedAt: Date.now(),
+    bodyHash: '00'.repeat(32),
+    record: Buffer.from('{"text":"طلبك جاهز 🍽️"}'),
+    headers: { ce_id: 'x' },
+    kafkaOffset: 0n,
+    ...more,
+  };
+}
+
+/** A range of offsets that follows on whatever was admitted before, in this partition or another. */
+export async function admit(ledger: Ledger, own: Ownership, messages: readonly NewMessage[]) {
+  const first = await ledger.admittedOffset(own.partition, 'send');
+  const next = first + BigInt(messages.length);
+  return ledger.admitSends(own, { first, next }, messages, []);
+}
+
+export function settlement(claim: Claim, more: Partial<Settlement> = {}): Settlement {
+  const now = Date.now();
+  return {
+    tenant: claim.tenant,
+    lane: claim.lane,
+    u: claim.u,
+    slot: claim.slot,
+    attempt: claim.attempt,
+    redrive: claim.redrive,
+    state: MESSAGE.sent,
+    then: 'advance',
+    counted: true,
+    accountSid: claim.accountSid,
+    sid: `SM${randomBytes(16).toString('hex')}`,
+    outcome: 'accepted',
+    httpStatus: 201,
+    startedAt: now - 100,
+    finishedAt: now,
+    event: 'sent',
+    detail: {},
+    ...more,
+  };
+}
+
+export const retryLater = (claim: Claim, due: number): Settlement =>
+  settlement(claim, {
+    state: MESSAGE.retrying,
+    then: LANE.retrying,
+    due,
+    sid: undefined,
+    outcome: 'transient',
+    errorClass: 'transient',
+    event: 'retrying',
+  });
