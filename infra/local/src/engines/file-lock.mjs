@@ -14,11 +14,9 @@ import { livingPid, removePidFile, writePidFile } from './pid-file.mjs';
  * @returns {Promise<T>}
  */
 export async function withFileLock(path, work, { timeoutMs = 900_000, onWait } = {}) {
-  mkdirSync(dirname(path), { recursive: true });
-  const own = `${path}.${process.pid}`;
   const deadline = performance.now() + timeoutMs;
   let told = false;
-  while (!take(path, own)) {
+  while (!takeLock(path)) {
     const owner = livingPid(path);
     if (owner === undefined) {
       // Its owner died. Two that see this at once both remove it, and link() lets one of them in.
@@ -37,10 +35,15 @@ export async function withFileLock(path, work, { timeoutMs = 900_000, onWait } =
   }
 }
 
-/** link() is atomic and fails if the name exists, and the file is complete before it gets that name.
+/**
+ * Takes the lock if nobody has it. link() is atomic and fails if the name exists, and the file is complete before it gets
+ * that name.
  * @param {string} path
- * @param {string} own */
-function take(path, own) {
+ * @returns {boolean}
+ */
+export function takeLock(path) {
+  mkdirSync(dirname(path), { recursive: true });
+  const own = `${path}.${process.pid}`;
   writePidFile(own, process.pid);
   try {
     linkSync(own, path);

@@ -34,9 +34,18 @@ export function javaArtifacts({ cacheDir = defaultCacheDir, env = process.env, o
   return shared.finally(() => underWay.delete(cacheDir));
 }
 
+const pomHash = () => createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12);
+
+/**
+ * Whether they are there already, so that Maven is not needed.
+ * @param {string} [cacheDir]
+ */
+export const hasJavaArtifacts = (cacheDir = defaultCacheDir) =>
+  existsSync(join(cacheDir, `jars-${pomHash()}`));
+
 /** @param {{ cacheDir: string, env: NodeJS.ProcessEnv, onProgress: (done: string) => void }} options */
 async function artifacts({ cacheDir, env, onProgress }) {
-  const hash = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12);
+  const hash = pomHash();
   const libs = join(cacheDir, `jars-${hash}`);
   if (existsSync(libs)) return libs;
   const lock = join(cacheDir, 'jars.lock');

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 
 import { EngineProcess, handle, startOnFreePort } from './engine-process.mjs';
 import { choosePort } from './free-port.mjs';
+import { endLeftover } from './pid-file.mjs';
 import {
   canReach,
   postgresBinaries,
@@ -47,6 +48,21 @@ function dataParent(dir, user, say) {
   mkdirSync(parent, { recursive: true, mode: 0o711 });
   say(`the user that runs Postgres can't enter ${dir}: the data is in ${parent}`);
   return parent;
+}
+
+/**
+ * Deletes the data of a Postgres that does not run, wherever it is.
+ * @param {string} dir as given to `startPostgres`
+ */
+export async function forgetPostgres(dir) {
+  await endLeftover(join(dir, 'postgres.pid'), { signal: 'SIGINT' });
+  const user = unprivilegedUser();
+  if (existsSync(dir))
+    rmSync(
+      dataParent(dir, user, () => {}),
+      { recursive: true, force: true },
+    );
+  rmSync(dir, { recursive: true, force: true });
 }
 
 /** Made at the cluster's first start, kept beside it.
@@ -148,7 +164,7 @@ export async function startPostgres({
   const native = reachableBinaries(postgresBinaries(), user, onProgress);
   const parent = dataParent(dir, user, onProgress);
   const data = join(parent, 'data');
-  const password = keptPassword(join(dir, 'password'));
+  const password = keptPassword(join(parent, 'password'));
   await initialise({ native, data, user, password });
 
   let port = wanted;
