@@ -1,0 +1,27 @@
+import type { logCreator } from 'kafkajs';
+import { logLevel } from 'kafkajs';
+
+/** The part of a pino logger that this package uses. */
+export interface KafkaLogger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/**
+ * kafkajs' own log lines as lines of ours; nothing goes to stdout.
+ *
+ * kafkajs calls an error what it is about to retry, and reports each pause and join as news: levels are lowered by one, what
+ * really fails is reported by the publisher and the consumer themselves.
+ */
+export function kafkajsLogCreator(logger: KafkaLogger): logCreator {
+  return () =>
+    ({ namespace, level, log }) => {
+      const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
+      const line = { component: 'kafkajs', namespace, ...fields };
+      if (level === logLevel.ERROR) logger.warn(line, message);
+      else if (level === logLevel.WARN) logger.info(line, message);
+      else logger.debug(line, message);
+    };
+}
