@@ -1,0 +1,119 @@
+import type { Redis } from 'ioredis';
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { reservingGcra } from './reserving-gcra.lua.js';
+
+/** The share of the limit that is used: what is left absorbs the jitter of clocks, timers and the network. */
+export const SAFE_SHARE = 0.9625;
+/** A round trip to Redis longer than this voids what it reserved, in ms: the instants can't be placed well enough. */
+export const LONGEST_ROUND_TRIP_MS = 10;
+/** An instant not used within this time after it is void, in ms. */
+export const INSTANT_GRACE_MS = 15;
+const FEWEST_AT_ONCE = 4;
+
+/** A moment at which one request may be written, on the caller's monotonic clock in ms. */
+export interface Instant {
+  readonly at: number;
+  /** False once it is too late, or the connection it came over broke. */
+  isValid(now: number): boolean;
+}
+
+export type Reservation =
+  | { readonly kind: 'instants'; readonly instants: readonly Instant[] }
+  /** None now: ask again at `retryAt`. */
+  | { readonly kind: 'wait'; readonly retryAt: number };
+
+/** Redis did not answer, or too late. */
+export class RateUnavailable extends Error {
+  readonly code = 'rate_unavailable';
+  constructor(cause: unknown) {
+    super('the global rate cannot be reserved: Redis is away', { cause });
+    this.name = 'RateUnavailable';
+  }
+}
+
+export interface GlobalRate {
+  /** Reserves up to `most` instants, at most `atOnce` of them. Throws RateUnavailable. */
+  reserve(most: number): Promise<Reservation>;
+  readonly atOnce: number;
+}
+
+export interface GlobalRateOptions {
+  readonly redis: Redis;
+  readonly key: string;
+  /** Messages in any 1,000 ms, over all instances. */
+  readonly perSecond: number;
+  /** Monotonic, in ms. */
+  readonly now: () => number;
+}
+
+/**
+ * One rate over all instances, for any sliding second: a reserving GCRA with a burst of one. A caller gets instants
+ * and writes its requests at them.
+ */
+export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
+  const { redis, now } = options;
+  const SCALE = 1_000;
+  const points = Math.max(1, Math.floor(options.perSecond * SAFE_SHARE * SCALE));
+  const intervalMs = (SCALE * 1_000) / points;
+  const limiter = new RateLimiterRedis({
+    storeClient: redis,
+    keyPrefix: 'mersal',
+    points,
+    duration: SCALE,
+    rejectIfRedisNotReady: true,
+    customIncrTtlLuaScript: reservingGcra,
+  });
+  // Counts connections: instants of an earlier one are void, its Redis may have been another or emptied.
+  let connection = 0;
+  redis.on('close', () => {
+    connection += 1;
+  });
+  const atOnce = Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20));
+
+  return {
+    atOnce,
+    async reserve(most) {
+      const count = Math.max(1, Math.min(most, atOnce));
+      const sentAt = now();
+      const over = connection;
+      let answer: RateLimiterRes;
+      try {
+        answer = await limiter.consume(options.key, count);
+      } catch (rejected) {
+        if (rejected instanceof RateLimiterRes) {
+          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs(rejected) - 200) };
+        }
+        throw new RateUnavailable(rejected);
+      }
+      if (now() - sentAt > LONGEST_ROUND_TRIP_MS || over !== connection) {
+        return { kind: 'wait', retryAt: now() };
+      }
+      const first = sentAt + aheadMs(answer);
+      const instants = Array.from({ length: count }, (_, i): Instant => {
+        const at = first + i * intervalMs;
+        return { at, isValid: (moment) => moment <= at + INSTANT_GRACE_MS && over === connection };
+      });
+      return { kind: 'instants', instants };
+    },
+  };
+}
+
+/** No limit: for benchmarks, and where another system keeps the rate. */
+export function createUnlimitedRate(now: () => number): GlobalRate {
+  return {
+    atOnce: 256,
+    reserve: (most) => {
+      const at = now();
+      const instants = Array.from(
+        { length: Math.min(most, 256) },
+        (): Instant => ({ at, isValid: () => true }),
+      );
+      return Promise.resolve({ kind: 'instants', instants });
+    },
+  };
+}
+
+/** The script answers in µs as text, so that nothing is rounded to whole ms. */
+function aheadMs(answer: RateLimiterRes): number {
+  return Number(answer.msBeforeNext) / 1_000;
+}

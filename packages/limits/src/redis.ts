@@ -1,0 +1,27 @@
+import { Redis } from 'ioredis';
+
+export interface RedisOptions {
+  readonly url: string;
+  /** Longest wait for an answer, in ms. */
+  readonly commandTimeoutMs?: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/**
+ * A connection that fails at once where Redis is away, instead of queueing: a permit that arrives late is worth
+ * nothing. One limiter a connection: rate-limiter-flexible defines its script by connection, and the last one wins.
+ */
+export function connectRedis(options: RedisOptions): Redis {
+  const redis = new Redis(options.url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 1,
+    commandTimeout: options.commandTimeoutMs ?? 500,
+    connectTimeout: 1_000,
+    retryStrategy: (times) => Math.min(50 * times, 1_000),
+    enableReadyCheck: true,
+  });
+  redis.on('error', options.onError);
+  redis.connect().catch(options.onError);
+  return redis;
+}
