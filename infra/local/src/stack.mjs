@@ -256,9 +256,9 @@ export class Stack {
   async #release() {
     /** @type {unknown} */
     let first;
-    for (const { stop } of this.#releases.toReversed()) {
+    for (const release of this.#releases.toReversed()) {
       try {
-        await stop();
+        await release.stop();
       } catch (error) {
         first ??= error;
       }
@@ -270,6 +270,6 @@ export class Stack {
   /** Ends everything at once. */
   async kill() {
     this.#stopping.abort();
-    await Promise.allSettled(this.#releases.toReversed().map(async ({ kill }) => kill()));
+    await Promise.allSettled(this.#releases.toReversed().map(async (release) => release.kill()));
   }
 }
