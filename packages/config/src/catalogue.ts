@@ -133,8 +133,8 @@ export const catalogue = {
     'most requests of one restaurant under way at the provider, unless set for the restaurant',
   ),
   GLOBAL_RATE_PER_SECOND: variable(
-    positive(100_000),
-    'messages/s',
+    limit,
+    'messages/s, or unlimited',
     '80',
     'most message requests at the provider in any 1,000 ms, over all instances',
   ),
@@ -184,8 +184,8 @@ export const catalogue = {
   RECONCILE_GRACE_MS: variable(
     whole(0, 3_600_000),
     'ms',
-    '60000',
-    "how long an unknown attempt waits for a callback after its lease's end before Twilio's list is asked",
+    '5000',
+    "how long an unknown attempt waits for a callback before Twilio's list is asked (60 s more where its sender died)",
   ),
   RECONCILE_PAUSE_MS: variable(
     whole(0, 600_000),

@@ -70,11 +70,11 @@ export interface Ledger {
     dead: readonly DeadRecord[],
   ): Promise<CallbackResult[]>;
 
-  readyTenants(partition: number): Promise<number[]>;
-  refill(partition: number, tenants: readonly number[], perTenant: number): Promise<Head[]>;
+  readyTenants(partitions: readonly number[]): Promise<number[]>;
+  refill(tenants: readonly { tenant: number; partition: number }[], perTenant: number): Promise<Head[]>;
   /** Heads that have become due: of lanes that waited, and of scheduled messages. */
-  wake(own: Ownership, most: number): Promise<Head[]>;
-  expire(own: Ownership, most: number): Promise<number>;
+  wake(partitions: readonly number[], most: number): Promise<Head[]>;
+  expire(partitions: readonly number[], most: number): Promise<number>;
 
   ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
   claim(
@@ -84,14 +84,14 @@ export interface Ledger {
   ): Promise<Claim[]>;
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
-  unknownMessages(partition: number, most: number): Promise<UnknownMessage[]>;
+  unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
   leaveUndecided(tenant: number, u: string, attempt: number): Promise<boolean>;
-  republishStuckRetries(partition: number): Promise<number>;
+  republishStuckRetries(partitions: readonly number[]): Promise<number>;
   suspendTenant(tenant: number, accountSid: string, reason: string): Promise<boolean>;
 
-  readOutbox(partition: number, most: number): Promise<OutboxEntry[]>;
+  readOutbox(partitions: readonly number[], most: number): Promise<OutboxEntry[]>;
   forgetPublished(numbers: readonly string[]): Promise<void>;
-  readDeadRecords(partition: number, most: number): Promise<DeadEntry[]>;
+  readDeadRecords(partitions: readonly number[], most: number): Promise<DeadEntry[]>;
   forgetDeadRecords(numbers: readonly string[]): Promise<void>;
 
   cancel(tenant: number, u: string, tag: string): Promise<CancelResult>;

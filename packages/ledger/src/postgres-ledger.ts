@@ -109,25 +109,22 @@ export function createPostgresLedger(database: Database): Ledger {
       return applyCallbacks(database, own, callbacks, rule, rest);
     },
 
-    readyTenants: async (partition) =>
-      (await database.run(readyTenants(partition))).map((row) => row['tenant'] as number),
-    refill: async (partition, tenants, perTenant) =>
-      toHeads(await database.run(refill(partition, tenants, perTenant))),
-    async wake(own, most) {
-      const [, lanes, scheduled] = await database.transaction([
-        requireOwner(own),
-        wakeLanes(own.partition, most),
-        promoteScheduled(own, most),
+    readyTenants: async (partitions) =>
+      (await database.run(readyTenants(partitions))).map((row) => row['tenant'] as number),
+    refill: async (tenants, perTenant) => toHeads(await database.run(refill(tenants, perTenant))),
+    async wake(partitions, most) {
+      const [lanes, scheduled] = await database.transaction([
+        wakeLanes(partitions, most),
+        promoteScheduled(partitions, most),
       ]);
       return toHeads([...(lanes ?? []), ...(scheduled ?? [])]);
     },
-    async expire(own, most) {
-      const rows = await database.run(expiredMessages(own.partition, most));
+    async expire(partitions, most) {
+      const rows = await database.run(expiredMessages(partitions, most));
       if (rows.length === 0) return 0;
       const tenants = rows.map((row) => row['tenant'] as number);
       const us = rows.map((row) => row['u'] as string);
-      const [, , ended] = await database.transaction([
-        requireOwner(own),
+      const [, ended] = await database.transaction([
         lockLanesOf(tenants, us),
         finishUnsent(tenants, us, 'expired'),
       ]);
@@ -148,21 +145,22 @@ export function createPostgresLedger(database: Database): Ledger {
       return toSettled(settlements, answers.at(-1) ?? []);
     },
     overdueClaims: async (partitions) => (await database.run(overdueClaims(partitions))).map(toUnknown),
-    unknownMessages: async (partition, most) =>
-      (await database.run(unknownMessages(partition, most))).map(toUnknownMessage),
+    unknownMessages: async (partitions, most) =>
+      (await database.run(unknownMessages(partitions, most))).map(toUnknownMessage),
     leaveUndecided: async (tenant, u, attempt) =>
       (await database.run(leaveUndecided(tenant, u, attempt))).length > 0,
-    republishStuckRetries: async (partition) => (await database.run(republishStuckRetries(partition))).length,
+    republishStuckRetries: async (partitions) =>
+      (await database.run(republishStuckRetries(partitions))).length,
     suspendTenant: async (tenant, accountSid, reason) =>
       (await database.run(suspendTenant(tenant, accountSid, reason))).length > 0,
 
-    readOutbox: async (partition, most) =>
-      (await database.run(readOutbox(partition, most))).map(toOutboxEntry),
+    readOutbox: async (partitions, most) =>
+      (await database.run(readOutbox(partitions, most))).map(toOutboxEntry),
     async forgetPublished(numbers) {
       await database.run(forgetPublished(numbers));
     },
-    readDeadRecords: async (partition, most) =>
-      (await database.run(readDeadRecords(partition, most))).map(toDeadEntry),
+    readDeadRecords: async (partitions, most) =>
+      (await database.run(readDeadRecords(partitions, most))).map(toDeadEntry),
     async forgetDeadRecords(numbers) {
       await database.run(forgetDeadRecords(numbers));
     },

@@ -73,10 +73,10 @@ describe('one message', () => {
       values: [tenant],
     });
     expect(slots).toEqual([]);
-    const events = await ledger.readOutbox(own.partition, 100);
+    const events = await ledger.readOutbox([own.partition], 100);
     expect(events.filter((e) => e.u === message.u).map((e) => e.state)).toEqual(['queued', 'sent']);
     await ledger.forgetPublished(events.map((e) => e.n));
-    expect(await ledger.readOutbox(own.partition, 100)).toEqual([]);
+    expect(await ledger.readOutbox([own.partition], 100)).toEqual([]);
   });
 
   it('admitted again is left as it is; with another body it becomes a dead record', async () => {
@@ -86,11 +86,11 @@ describe('one message', () => {
     expect(await admit(ledger, own, [message])).toEqual([]);
     const offset = await ledger.admittedOffset(own.partition, 'send');
     await admit(ledger, own, [{ ...message, bodyHash: '11'.repeat(32), kafkaOffset: offset }]);
-    const dead = await ledger.readDeadRecords(own.partition, 10);
+    const dead = await ledger.readDeadRecords([own.partition], 10);
     expect(dead.filter((d) => d.offset === String(offset))).toMatchObject([
       { reason: 'idempotency_conflict' },
     ]);
-    expect((await ledger.readOutbox(own.partition, 1000)).filter((e) => e.u === message.u)).toHaveLength(1);
+    expect((await ledger.readOutbox([own.partition], 1000)).filter((e) => e.u === message.u)).toHaveLength(1);
   });
 
   it('is retried through its record, at the head of its conversation', async () => {
@@ -100,7 +100,7 @@ describe('one message', () => {
     const [claim] = await ledger.claim(own, [head!], LIMITS);
     await ledger.settle([retryLater(claim!, Date.now() + 60_000)]);
     expect((await ledger.readMessage(tenant, first.u))?.status).toBe('retrying');
-    expect(await ledger.refill(own.partition, [tenant], 10)).toEqual([]);
+    expect(await ledger.refill([{ tenant, partition: own.partition }], 10)).toEqual([]);
     const range = { first: 0n, next: 1n };
     const wrong = { tenant, u: first.u, redrive: 0, attempt: 2, notBefore: Date.now() };
     expect(await ledger.admitRetries(own, range, [wrong], [], [])).toEqual([]);
@@ -120,7 +120,7 @@ describe('one message', () => {
     expect(await admit(ledger, own, [message])).toEqual([]);
     expect((await ledger.readMessage(tenant, message.u))?.status).toBe('scheduled');
     await expect
-      .poll(async () => (await ledger.wake(own, 10)).map((h) => h.u), { timeout: 5000 })
+      .poll(async () => (await ledger.wake([own.partition], 10)).map((h) => h.u), { timeout: 5000 })
       .toEqual([message.u]);
   });
 
@@ -132,9 +132,11 @@ describe('one message', () => {
     ];
     const [head] = await admit(ledger, own, [first, second]);
     expect(await ledger.claim(own, [head!], LIMITS)).toEqual([]);
-    expect(await ledger.expire(own, 10)).toBe(1);
+    expect(await ledger.expire([own.partition], 10)).toBe(1);
     expect((await ledger.readMessage(tenant, first.u))?.status).toBe('expired');
-    expect((await ledger.refill(own.partition, [tenant], 10)).map((h) => h.u)).toEqual([second.u]);
+    expect((await ledger.refill([{ tenant, partition: own.partition }], 10)).map((h) => h.u)).toEqual([
+      second.u,
+    ]);
   });
 
   it('can be cancelled while it waits, not while it is sending, and before it was admitted', async () => {
@@ -224,8 +226,8 @@ describe('evidence', () => {
       .toBe(true);
     await ledger.settle((await ledger.overdueClaims([own.partition])).filter((o) => o.u === a.u));
     expect((await ledger.readMessage(tenant, a.u))?.status).toBe('unknown');
-    expect(await ledger.refill(own.partition, [tenant], 5)).toEqual([]);
-    expect((await ledger.unknownMessages(own.partition, 10)).map((m) => m.u)).toContain(a.u);
+    expect(await ledger.refill([{ tenant, partition: own.partition }], 5)).toEqual([]);
+    expect((await ledger.unknownMessages([own.partition], 10)).map((m) => m.u)).toContain(a.u);
     const [settled] = await ledger.settle([settlement(claim!)]);
     expect(settled).toMatchObject({ applied: true, next: { u: b.u } });
     expect((await ledger.readMessage(tenant, a.u))?.status).toBe('sent');

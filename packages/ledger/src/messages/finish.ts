@@ -2,15 +2,15 @@ import type { Statement } from '../database.js';
 import { LANE, MESSAGE } from '../states.js';
 
 /** Waiting messages that are past their `expiresAt`. */
-export function expiredMessages(partition: number, most: number): Statement {
+export function expiredMessages(partitions: readonly number[], most: number): Statement {
   return {
     name: 'expired-messages',
     text: `
       select tenant, u from message
-       where partition = $1 and expires_at <= clock_timestamp()
+       where partition = any($1::smallint[]) and expires_at <= clock_timestamp()
          and state in (${MESSAGE.waiting}, ${MESSAGE.retrying}, ${MESSAGE.scheduled}, ${MESSAGE.held})
        order by expires_at limit $2`,
-    values: [partition, most],
+    values: [partitions, most],
   };
 }
 

@@ -61,7 +61,7 @@ export interface UnknownMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export function unknownMessages(partition: number, most: number): Statement {
+export function unknownMessages(partitions: readonly number[], most: number): Statement {
   return {
     name: 'unknown-messages',
     text: `
@@ -72,9 +72,9 @@ export function unknownMessages(partition: number, most: number): Statement {
         from message m
         join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
         join body b on b.tenant = m.tenant and b.u = m.u
-       where m.partition = $1 and m.state = ${MESSAGE.unknown} and m.error_class is distinct from 'undecided'
+       where m.partition = any($1::smallint[]) and m.state = ${MESSAGE.unknown} and m.error_class is distinct from 'undecided'
        order by m.changed_at limit $2`,
-    values: [partition, most],
+    values: [partitions, most],
   };
 }
 
@@ -110,22 +110,22 @@ export function leaveUndecided(tenant: number, u: string, attempt: number): Stat
 }
 
 /** Retries whose record never came back: their event is written again, 60 s past the time they were due. */
-export function republishStuckRetries(partition: number): Statement {
+export function republishStuckRetries(partitions: readonly number[]): Statement {
   return {
     name: 'republish-stuck-retries',
     text: `
       with m as (
         update message x set due = clock_timestamp()
           from (select tenant, u from message
-                 where partition = $1 and state = ${MESSAGE.retrying} and due < clock_timestamp() - interval '60 s'
+                 where partition = any($1::smallint[]) and state = ${MESSAGE.retrying} and due < clock_timestamp() - interval '60 s'
                  order by due limit 200 for no key update skip locked) d
          where x.tenant = d.tenant and x.u = d.u
-        returning x.tenant, x.u, x.redrive, x.attempt, x.due
+        returning x.tenant, x.u, x.partition, x.redrive, x.attempt, x.due
       )
       insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
-      select $1, tenant, u, redrive, attempt, 'retrying',
+      select partition, tenant, u, redrive, attempt, 'retrying',
              jsonb_build_object('notBefore', (extract(epoch from due) * 1000)::bigint)
         from m returning n`,
-    values: [partition],
+    values: [partitions],
   };
 }

@@ -4,6 +4,7 @@ import { hex } from './admit-sends.js';
 /** An event on its way to Kafka. */
 export interface OutboxEntry {
   readonly n: string;
+  readonly partition: number;
   readonly restaurantId: string;
   readonly u: string;
   readonly tag: string;
@@ -22,25 +23,26 @@ export interface OutboxEntry {
  * What is unpublished, whichever transaction wrote it: numbers are given before commits, so a high-water mark would
  * pass over the row of a slower transaction for good.
  */
-export function readOutbox(partition: number, most: number): Statement {
+export function readOutbox(partitions: readonly number[], most: number): Statement {
   return {
     name: 'read-outbox',
     text: `
-      select o.n, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
+      select o.n, o.partition, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
              extract(epoch from o.at) * 1000 as at, o.detail, b.headers,
              case when o.state = 'dead' then b.record end as record
         from outbox o
         join tenant t on t.id = o.tenant
         join message m on m.tenant = o.tenant and m.u = o.u
         left join body b on b.tenant = o.tenant and b.u = o.u
-       where o.partition = $1 order by o.n limit $2`,
-    values: [partition, most],
+       where o.partition = any($1::smallint[]) order by o.n limit $2`,
+    values: [partitions, most],
   };
 }
 
 export function toOutboxEntry(row: Row): OutboxEntry {
   return {
     n: row['n'] as string,
+    partition: row['partition'] as number,
     restaurantId: row['restaurant_id'] as string,
     u: hex(row['u']),
     tag: row['tag'] as string,
@@ -66,6 +68,7 @@ export function forgetPublished(numbers: readonly string[]): Statement {
 /** A record on its way to the dead-letter topic. */
 export interface DeadEntry {
   readonly n: string;
+  readonly partition: number;
   readonly topic: string;
   readonly offset: string;
   readonly reason: string;
@@ -74,19 +77,20 @@ export interface DeadEntry {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-export function readDeadRecords(partition: number, most: number): Statement {
+export function readDeadRecords(partitions: readonly number[], most: number): Statement {
   return {
     name: 'read-dead-records',
     text: `
-      select n, topic, kafka_offset, reason, key, value, headers
-        from dead_record where partition = $1 order by n limit $2`,
-    values: [partition, most],
+      select n, partition, topic, kafka_offset, reason, key, value, headers
+        from dead_record where partition = any($1::smallint[]) order by n limit $2`,
+    values: [partitions, most],
   };
 }
 
 export function toDeadEntry(row: Row): DeadEntry {
   return {
     n: row['n'] as string,
+    partition: row['partition'] as number,
     topic: row['topic'] as string,
     offset: row['kafka_offset'] as string,
     reason: row['reason'] as string,
