@@ -215,6 +215,8 @@ class KafkajsAdmin implements KafkaAdmin {
   }
 
   async deleteRecords(topic: string, below: ReadonlyMap<number, bigint>): Promise<void> {
+    // kafkajs needs the topic's metadata for this and does not fetch it.
+    await this.watermarks(topic);
     const partitions = [...below].map(([partition, offset]) => ({ partition, offset: String(offset) }));
     await this.#call((admin) => admin.deleteTopicRecords({ topic, partitions }));
   }
