@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 
-import { engines, waitFor } from '@mersal/testkit';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 
 import { identify } from '../src/engines/process-table.mjs';
 import { FakeCheckout, type Run } from './checkout.js';
@@ -34,18 +33,21 @@ afterEach(async () => {
   checkout?.remove();
 });
 
-async function external(): Promise<NodeJS.ProcessEnv> {
-  const { kafka, redis, postgres } = await engines();
+/** The shared engines of the run, as the global setup hands them on. */
+function external(): NodeJS.ProcessEnv {
+  const { kafka, redis, postgres } = JSON.parse(process.env['MERSAL_TEST_ENGINES'] ?? '') as {
+    kafka: string[];
+    redis: string;
+    postgres: string;
+  };
   return { KAFKA_BROKERS: kafka.join(','), REDIS_URL: redis, DATABASE_URL: postgres };
 }
 
+const patience = { timeout: 40_000, interval: 50 };
 const stackOf = (at: FakeCheckout) =>
   JSON.parse(readFileSync(at.path('.local/stack.json'), 'utf8')) as StackFile;
 const ready = (at: FakeCheckout, run: Run) =>
-  waitFor(() => existsSync(at.path('.local/stack.json')), {
-    timeoutMs: 40_000,
-    describe: () => run.output(),
-  });
+  vi.waitFor(() => expect(existsSync(at.path('.local/stack.json')), run.output()).toBe(true), patience);
 
 test('--once brings up engines of its own, delivers the demo and leaves nothing behind', async () => {
   const at = open();
@@ -71,7 +73,7 @@ test('--once brings up engines of its own, delivers the demo and leaves nothing 
 
 test('a service that dies is started again, and stack.json tells its new pid', async () => {
   const at = open();
-  const run = start(at, ['--no-traffic', '--engines', 'external'], await external());
+  const run = start(at, ['--no-traffic', '--engines', 'external'], external());
   await ready(at, run);
   expect(statSync(at.path('.local/stack.json')).mode & 0o777).toBe(0o600);
   const before = stackOf(at);
@@ -79,11 +81,13 @@ test('a service that dies is started again, and stack.json tells its new pid', a
   const sender = before.services.find(({ name }) => name === 'sender-1');
   if (sender === undefined) throw new Error('no sender');
   process.kill(sender.pid, 'SIGKILL');
-  const after = await waitFor(() =>
-    stackOf(at).services.find(({ name, pid }) => name === 'sender-1' && pid !== sender.pid),
-  );
+  const after = await vi.waitFor(() => {
+    const found = stackOf(at).services.find(({ name, pid }) => name === 'sender-1' && pid !== sender.pid);
+    if (found === undefined) throw new Error('no new sender yet');
+    return found;
+  }, patience);
   expect(after.url).toBe(sender.url);
-  await waitFor(async () => (await fetch(`${after.url}/health/ready`)).ok);
+  await vi.waitFor(async () => expect((await fetch(`${after.url}/health/ready`)).ok).toBe(true), patience);
 
   process.kill(run.pid, 'SIGTERM');
   // npm and the terminal may both send it.
@@ -96,7 +100,7 @@ test('a service that dies is started again, and stack.json tells its new pid', a
 
 test('a second start is refused; a crashed one is cleaned up by the next, with the same keys', async () => {
   const at = open();
-  const env = await external();
+  const env = external();
   const first = start(at, ['--no-traffic', '--engines', 'external'], env);
   await ready(at, first);
   const left = stackOf(at);
@@ -110,13 +114,10 @@ test('a second start is refused; a crashed one is cleaned up by the next, with t
   await first.ended;
   for (const { pid } of left.services) expect(identify(pid)).toBeDefined();
   const third = start(at, ['--no-traffic', '--engines', 'external'], env);
-  await waitFor(
-    () => existsSync(at.path('.local/stack.json')) && stackOf(at).services[0]?.pid !== left.services[0]?.pid,
-    {
-      timeoutMs: 40_000,
-      describe: () => third.output(),
-    },
-  );
+  await vi.waitFor(() => {
+    expect(existsSync(at.path('.local/stack.json')), third.output()).toBe(true);
+    expect(stackOf(at).services[0]?.pid).not.toBe(left.services[0]?.pid);
+  }, patience);
   expect(third.output()).toContain('ended sender-1 of an earlier run');
   for (const { pid } of left.services) expect(identify(pid)).toBeUndefined();
   expect(stackOf(at).ingress).toBe(left.ingress);

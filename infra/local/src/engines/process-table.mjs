@@ -52,16 +52,6 @@ export function identify(pid) {
   return `${boot}:${fields[19]}`;
 }
 
-/**
- * The command line as the kernel shows it (a process may have rewritten it), arguments joined by spaces.
- * @param {number} pid
- * @returns {string}
- */
-export function commandLine(pid) {
-  if (!onLinux) return ps(['-o', 'command=', '-p', String(pid)]) ?? '';
-  return (readIfThere(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ').trim();
-}
-
 /** @returns {Map<number, number[]>} children of every process */
 function childrenByParent() {
   /** @type {Map<number, number[]>} */
