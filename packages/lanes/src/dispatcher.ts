@@ -150,6 +150,27 @@ export class Dispatcher {
     return wanting;
   }
 
+  /** Whether any tenant wants a refill. */
+  hasWanting(): boolean {
+    return this.wanting().length > 0;
+  }
+
+  /** How many heads could be picked now, counted up to `most`. */
+  available(most: number): number {
+    let sum = 0;
+    for (const state of this.#ring.values()) {
+      sum += Math.min(state.limit - state.active, state.heads.size);
+      if (sum >= most) return most;
+    }
+    return sum;
+  }
+
+  /** Known, and nothing of it is here or under way: if the ledger has work for it, it was missed. */
+  isIdle(tenant: number): boolean {
+    const state = this.#tenants.get(tenant);
+    return state !== undefined && state.heads.size === 0 && state.active < state.limit;
+  }
+
   /** Forgets all tenants of a partition that went to another sender. */
   forget(partition: number): void {
     for (const [tenant, state] of this.#tenants) {

@@ -33,7 +33,14 @@ export type { UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
 export type { Settled, Settlement } from './messages/settle.js';
-export { agreePartitions, type MigrationReport, migrate, migrationStatus, schemaVersion } from './migrate.js';
+export {
+  agreePartitions,
+  type MigrationReport,
+  migrate,
+  migrationStatus,
+  readInstallation,
+  schemaVersion,
+} from './migrate.js';
 export { type Ownership, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
 export { createPostgresLedger } from './postgres-ledger.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';

@@ -85,6 +85,7 @@ export interface Ledger {
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
+  knownSids(tenant: number, sids: readonly string[]): Promise<ReadonlySet<string>>;
   leaveUndecided(tenant: number, u: string, attempt: number): Promise<boolean>;
   republishStuckRetries(partitions: readonly number[]): Promise<number>;
   suspendTenant(tenant: number, accountSid: string, reason: string): Promise<boolean>;

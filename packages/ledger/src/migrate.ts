@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import type { Database } from './database.js';
 import { LedgerError, toLedgerError } from './errors.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../sql/migrations/', import.meta.url));
@@ -83,6 +84,25 @@ async function locked<T>(url: string, work: (client: pg.Client) => Promise<T>): 
   } finally {
     await client.end();
   }
+}
+
+/** What the database was set up for. Throws LedgerError `partition_count` where it was not, or for another queue. */
+export async function readInstallation(
+  database: Database,
+  queue: string,
+): Promise<{ readonly partitions: number; readonly incarnation: string }> {
+  const [row] = await database.run({
+    name: 'read-installation',
+    text: 'select queue, partitions, incarnation from installation',
+    values: [],
+  });
+  if (typeof row?.['partitions'] !== 'number' || row['queue'] !== queue) {
+    throw new LedgerError(
+      'partition_count',
+      `the ledger is set up for ${String(row?.['queue'] ?? 'no queue yet')}, not ${queue}: run \`mersal topics ensure\``,
+    );
+  }
+  return { partitions: row['partitions'], incarnation: row['incarnation'] as string };
 }
 
 /** Throws LedgerError `partition_count` unless the ledger has this count, or none yet: then it is set. */

@@ -9,6 +9,7 @@ import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
 import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
 import { promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
 import {
+  knownSids,
   leaveUndecided,
   overdueClaims,
   republishStuckRetries,
@@ -147,6 +148,8 @@ export function createPostgresLedger(database: Database): Ledger {
     overdueClaims: async (partitions) => (await database.run(overdueClaims(partitions))).map(toUnknown),
     unknownMessages: async (partitions, most) =>
       (await database.run(unknownMessages(partitions, most))).map(toUnknownMessage),
+    knownSids: async (tenant, sids) =>
+      new Set((await database.run(knownSids(tenant, sids))).map((row) => row['sid'] as string)),
     leaveUndecided: async (tenant, u, attempt) =>
       (await database.run(leaveUndecided(tenant, u, attempt))).length > 0,
     republishStuckRetries: async (partitions) =>

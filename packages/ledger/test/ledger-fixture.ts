@@ -91,7 +91,7 @@ export function settlement(claim: Claim, more: Partial<Settlement> = {}): Settle
     attempt: claim.attempt,
     redrive: claim.redrive,
     state: MESSAGE.sent,
-    then: 'advance',
+    onward: 'advance',
     counted: true,
     accountSid: claim.accountSid,
     sid: `SM${randomBytes(16).toString('hex')}`,
@@ -108,7 +108,7 @@ export function settlement(claim: Claim, more: Partial<Settlement> = {}): Settle
 export const retryLater = (claim: Claim, due: number): Settlement =>
   settlement(claim, {
     state: MESSAGE.retrying,
-    then: LANE.retrying,
+    onward: LANE.retrying,
     due,
     sid: undefined,
     outcome: 'transient',

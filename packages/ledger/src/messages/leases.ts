@@ -31,7 +31,7 @@ export function toUnknown(row: Row): Settlement {
     attempt: row['attempt'] as number,
     redrive: row['redrive'] as number,
     state: MESSAGE.unknown,
-    then: LANE.unknown,
+    onward: LANE.unknown,
     counted: true,
     accountSid: (row['account_sid'] as string | null) ?? '',
     errorClass: 'ambiguous',
@@ -56,7 +56,8 @@ export interface UnknownMessage {
   readonly startedAt: number;
   readonly finishedAt: number;
   readonly accountSid: string;
-  readonly errorClass: string | null;
+  /** Its lease ended without an answer: its sender may be dead, or frozen. */
+  readonly orphaned: boolean;
   readonly record: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -65,7 +66,7 @@ export function unknownMessages(partitions: readonly number[], most: number): St
   return {
     name: 'unknown-messages',
     text: `
-      select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, m.error_class, a.account_sid,
+      select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, a.account_sid, a.outcome = 'unknown' as orphaned,
              extract(epoch from m.accepted_at) * 1000 as accepted_at,
              extract(epoch from a.started_at) * 1000 as started_at,
              extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers
@@ -91,7 +92,7 @@ export function toUnknownMessage(row: Row): UnknownMessage {
     startedAt: Number(row['started_at']),
     finishedAt: Number(row['finished_at']),
     accountSid: row['account_sid'] as string,
-    errorClass: row['error_class'] as string | null,
+    orphaned: row['orphaned'] as boolean,
     record: row['record'] as Buffer,
     headers: row['headers'] as Record<string, string>,
   };
@@ -127,5 +128,16 @@ export function republishStuckRetries(partitions: readonly number[]): Statement 
              jsonb_build_object('notBefore', (extract(epoch from due) * 1000)::bigint)
         from m returning n`,
     values: [partitions],
+  };
+}
+
+/** Which of these SIDs belong to messages of the restaurant that are settled. */
+export function knownSids(tenant: number, sids: readonly string[]): Statement {
+  return {
+    name: 'known-sids',
+    text: `
+      select sid from attempt where tenant = $1 and sid = any($2::text[])
+      union select sid from callback where tenant = $1 and sid = any($2::text[])`,
+    values: [tenant, sids],
   };
 }

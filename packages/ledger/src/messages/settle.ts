@@ -13,7 +13,7 @@ export interface Settlement {
   /** The message's new state. `waiting`: it may be claimed again at once. */
   readonly state: StoredState;
   /** What becomes of its lane; `advance`: the next message is the head. */
-  readonly then: 'advance' | LaneState;
+  readonly onward: 'advance' | LaneState;
   readonly due?: number | undefined;
   /** Whether the attempt uses up one of the retries. */
   readonly counted: boolean;
@@ -86,7 +86,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
           on conflict (tenant, u, attempt) do update
              set finished_at = excluded.finished_at, outcome = excluded.outcome, http_status = excluded.http_status,
                  code = excluded.code, sid = coalesce(excluded.sid, attempt.sid)
-           where attempt.outcome = 'unknown' or attempt.finished_at is null
+           where attempt.outcome in ('unknown', 'ambiguous') or attempt.finished_at is null
         ), m as (
           update message x
              set state = i.state, attempt = i.attempt, retries = x.retries + i.counted, due = coalesce(i.due, x.due),
@@ -130,7 +130,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
         column((s) => s.attempt),
         column((s) => s.redrive),
         column((s) => s.state),
-        column((s) => (s.then === 'advance' ? null : s.then)),
+        column((s) => (s.onward === 'advance' ? null : s.onward)),
         column((s) => iso(s.due)),
         column((s) => (s.counted ? 1 : 0)),
         column((s) => s.accountSid),

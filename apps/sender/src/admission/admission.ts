@@ -1,0 +1,194 @@
+import { parseMessageId, type SendRequested, type TopicNames } from '@mersal/contracts';
+import type { InRecord, PartitionBatch } from '@mersal/kafka';
+import {
+  type Callback,
+  type DeadRecord,
+  type Head,
+  laneOf,
+  type Ledger,
+  LedgerError,
+  type NewMessage,
+  type Ownership,
+  type Range,
+  type Retry,
+  TOPIC_ROLES,
+  type TopicRole,
+} from '@mersal/ledger';
+import type { Logger, Metrics } from '@mersal/telemetry';
+import type { Dispatch } from '../dispatch/dispatch.js';
+import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+import { callbackRule } from './callback-rule.js';
+import { type Decoded, decodeRecords, headersAsText, toDead } from './decode.js';
+
+export interface AdmissionParts {
+  readonly ledger: Ledger;
+  readonly tenants: TenantDirectory;
+  readonly owned: OwnedPartitions;
+  readonly dispatch: Dispatch;
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  readonly seek: (topic: string, partition: number, offset: bigint) => void;
+  readonly commit: (topic: string, partition: number, offset: bigint) => void;
+  readonly outboxFilled: () => void;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/*
+ * A fetched batch goes into the ledger in one fenced transaction, which also moves the admitted offset.
+ *
+ *   batch ─► decode ─► resolve restaurants ─► admit ─┬─ done ─► heads to the dispatcher, offset to Kafka (for lag only)
+ *                                                    ├─ fenced: somebody else owns it ─► drop, and the partition
+ *                                                    └─ gap: not where the ledger is ─► seek back, drop
+ */
+export class Admission {
+  readonly #parts: AdmissionParts;
+  readonly #roles: ReadonlyMap<string, TopicRole>;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+    this.#roles = new Map(TOPIC_ROLES.map((role) => [parts.topics[role], role]));
+  }
+
+  readonly onBatch = async (batch: PartitionBatch): Promise<void> => {
+    const { owned, dispatch, logger, seek, commit, ledger } = this.#parts;
+    const role = this.#roles.get(batch.topic);
+    const own = owned.get(batch.partition);
+    if (!role || !own || !batch.isOwned()) return;
+    const range: Range = { first: batch.firstOffset, next: batch.lastOffset + 1n };
+    try {
+      const heads = await this.#admit(role, own, range, batch.records);
+      dispatch.offer(heads);
+      this.#parts.outboxFilled();
+      commit(batch.topic, batch.partition, range.next);
+    } catch (error) {
+      if (error instanceof LedgerError && error.code === 'fenced') {
+        logger.warn({ partition: batch.partition }, 'another sender owns this partition now');
+        owned.remove(batch.partition, own);
+        dispatch.forget(batch.partition);
+        return;
+      }
+      if (error instanceof LedgerError && error.code === 'offset_gap') {
+        const at = await ledger.admittedOffset(batch.partition, role);
+        logger.warn(
+          { partition: batch.partition, topic: batch.topic, offset: String(at) },
+          'read from behind a gap, seeking back',
+        );
+        seek(batch.topic, batch.partition, at);
+        return;
+      }
+      throw error;
+    }
+  };
+
+  async #admit(role: TopicRole, own: Ownership, range: Range, records: readonly InRecord[]): Promise<Head[]> {
+    const { tenants, metrics, partitions, ledger, logger } = this.#parts;
+    const { decoded, dead } = decodeRecords(role, records, { partition: own.partition, partitions });
+    const known = await tenants.resolve(
+      decoded.map(({ event }) => (event.data as { restaurantId: string }).restaurantId),
+    );
+    const tenantOf = ({ record, event }: Decoded): number | undefined => {
+      const tenant = known.get((event.data as { restaurantId: string }).restaurantId);
+      if (!tenant) dead.push(toDead(role, record, 'unknown_restaurant'));
+      return tenant?.id;
+    };
+    for (const one of dead) metrics.count('mersal_dead', { reason: one.reason });
+    if (dead.length > 0)
+      logger.warn(
+        { partition: own.partition, topic: role, records: dead.length },
+        'records that cannot be filed go to the dead-letter topic',
+      );
+    metrics.count('mersal_admitted', { topic: role, result: 'filed' }, decoded.length);
+    switch (role) {
+      case 'send': {
+        const messages = decoded.flatMap((one) => toMessage(one, tenantOf(one)));
+        const { first, conflicts } = firstOfEach(messages);
+        for (const { kafkaOffset } of conflicts) dead.push(conflictOf(records, kafkaOffset));
+        await this.#prepare(first.map((message) => message.tenant));
+        return ledger.admitSends(own, range, first, dead);
+      }
+      case 'retry': {
+        const retries: Retry[] = [];
+        const redrives: { tenant: number; u: string; redrive: number }[] = [];
+        for (const one of decoded) {
+          const tenant = tenantOf(one);
+          if (tenant === undefined) continue;
+          const { event } = one;
+          if (event.type === 'mersal.send.retry.v1') {
+            const { redrive, attempt, notBefore } = event.data;
+            retries.push({ tenant, u: uOf(event.data.messageId), redrive, attempt, notBefore });
+          } else if (event.type === 'mersal.send.redrive.v1') {
+            redrives.push({ tenant, u: uOf(event.data.messageId), redrive: event.data.redrive });
+          }
+        }
+        return ledger.admitRetries(own, range, retries, redrives, dead);
+      }
+      case 'callbacks': {
+        const callbacks = decoded.flatMap((one) => toCallback(one, tenantOf(one)));
+        const results = await ledger.applyCallbacks(own, range, callbacks, callbackRule, dead);
+        for (const { decision } of results) metrics.count('mersal_callbacks', { result: decision.result });
+        this.#parts.dispatch.look([...new Set(callbacks.map((callback) => callback.tenant))]);
+        return [];
+      }
+      default:
+        return role satisfies never;
+    }
+  }
+
+  async #prepare(tenants: readonly number[]): Promise<void> {
+    await this.#parts.dispatch.prepare([...new Set(tenants)]);
+  }
+}
+
+function toMessage({ record, event }: Decoded, tenant: number | undefined): NewMessage[] {
+  if (tenant === undefined || event.type !== 'mersal.send.requested.v1') return [];
+  const data: SendRequested = event.data;
+  const parts = parseMessageId(data.messageId);
+  if (!parts) return [];
+  return [
+    {
+      tenant,
+      u: parts.u,
+      tag: parts.tag,
+      lane: laneOf(data.conversationId),
+      conversation: data.conversationId,
+      priority: data.priority,
+      acceptedAt: data.acceptedAt,
+      sendAt: data.sendAt,
+      expiresAt: data.expiresAt,
+      bodyHash: data.bodyHash,
+      record: record.value ?? Buffer.alloc(0),
+      headers: headersAsText(record),
+      kafkaOffset: record.offset,
+    },
+  ];
+}
+
+/** One statement can't insert an id twice: repeats within the batch are dropped, other bodies are conflicts. */
+function firstOfEach(messages: readonly NewMessage[]): { first: NewMessage[]; conflicts: NewMessage[] } {
+  const first = new Map<string, NewMessage>();
+  const conflicts: NewMessage[] = [];
+  for (const message of messages) {
+    const key = `${message.tenant}/${message.u}`;
+    const earlier = first.get(key);
+    if (!earlier) first.set(key, message);
+    else if (earlier.bodyHash !== message.bodyHash) conflicts.push(message);
+  }
+  return { first: [...first.values()], conflicts };
+}
+
+function conflictOf(records: readonly InRecord[], offset: bigint): DeadRecord {
+  const record = records.find((one) => one.offset === offset) as InRecord;
+  return toDead('send', record, 'idempotency_conflict');
+}
+
+function toCallback({ event }: Decoded, tenant: number | undefined): Callback[] {
+  if (tenant === undefined || event.type !== 'mersal.callback.received.v1') return [];
+  const { messageId, attempt, accountSid, sid, status, errorCode, receivedAt } = event.data;
+  return [{ tenant, u: uOf(messageId), attempt, accountSid, sid, status, errorCode, receivedAt }];
+}
+
+function uOf(messageId: string): string {
+  return parseMessageId(messageId)?.u ?? '';
+}

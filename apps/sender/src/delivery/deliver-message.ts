@@ -1,0 +1,160 @@
+import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
+import type { RetryPolicy } from '@mersal/lanes';
+import type { Claim, Ledger, Settled, Tenant } from '@mersal/ledger';
+import type { Instant } from '@mersal/limits';
+import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
+import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
+import { statusCallbackUrl, toSendRequest } from './request.js';
+import type { SettleQueue } from './settle-queue.js';
+import type { Templates } from './templates.js';
+import { judge, releaseClaim } from './verdict.js';
+
+/** A claim with what is needed to carry it out. */
+export interface Delivery {
+  readonly claim: Claim;
+  readonly tenant: Tenant;
+  /** Monotonic, in ms, from before the claim was sent. */
+  readonly claimedAt: number;
+  readonly instant: Instant;
+}
+
+export interface DeliveryParts {
+  readonly ledger: Ledger;
+  readonly gateway: TwilioGateway;
+  readonly templates: Templates;
+  readonly settlements: SettleQueue;
+  readonly policy: RetryPolicy;
+  readonly publicUrl: string;
+  readonly claimAgeMs: number;
+  /** Monotonic and wall clock, in ms. */
+  readonly now: () => number;
+  readonly wallClock: () => number;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export type Delivered = Settled & { readonly released: boolean };
+
+/*
+ * One attempt
+ *
+ *   claimed ─► wait for the instant ─► still young, instant still valid? ─no─► release
+ *                                            │ yes
+ *                                            ▼
+ *              Twilio ─► outcome ─► verdict ─► settle ─► (suspend the restaurant)
+ */
+export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
+  const { now, wallClock, gateway, templates, settlements, ledger, metrics, logger } = parts;
+
+  return async (delivery) => {
+    const { claim, tenant, instant } = delivery;
+    const { data: send, headers } = decodeEvent(claim.headers, claim.record) as {
+      data: SendRequested;
+      headers: { traceparent?: string };
+    };
+    const id = joinMessageId(claim.u, claim.tag);
+    const account = { accountSid: tenant.accountSid, authToken: tenant.authToken };
+    const attributes = {
+      'messaging.system': 'kafka',
+      'messaging.operation.name': 'process',
+      'messaging.message.id': id,
+      'mersal.restaurant': tenant.restaurantId,
+      'mersal.attempt': claim.attempt,
+    };
+    return inSpan(
+      'whatsapp-send process',
+      { kind: SpanKind.CONSUMER, attributes, traceparent: headers.traceparent },
+      async (span) => {
+        const template =
+          send.content.kind === 'template'
+            ? await templates.resolve(account, send.content.template)
+            : undefined;
+        if (instant.at > now()) await sleep(instant.at - now());
+        if (now() - delivery.claimedAt > parts.claimAgeMs || !instant.isValid(now())) {
+          const settled = await settlements.settle(releaseClaim(claim, wallClock()));
+          return { ...settled, released: true };
+        }
+        logger.info(
+          { attempt: claim.attempt },
+          `🔄 Processing job ${id} for restaurant ${tenant.restaurantId}`,
+        );
+        const startedAt = wallClock();
+        if (claim.attempt === 1)
+          metrics.observe('mersal_wait_duration', (startedAt - claim.acceptedAt) / 1_000, {
+            priority: claim.priority,
+          });
+        const outcome: SendOutcome =
+          template?.ok === false
+            ? template.outcome
+            : await inSpan(
+                'POST Messages',
+                { kind: SpanKind.CLIENT, attributes: { 'server.address': 'twilio' } },
+                async (call) => {
+                  const statusCallback = statusCallbackUrl({
+                    publicUrl: parts.publicUrl,
+                    restaurantId: tenant.restaurantId,
+                    messageId: id,
+                    attempt: claim.attempt,
+                    accountSid: claim.accountSid,
+                    traceparent: traceparentOf(call),
+                  });
+                  const request = toSendRequest(
+                    send,
+                    { contentSid: template?.contentSid },
+                    statusCallback,
+                    startedAt,
+                  );
+                  const ended = await gateway.send(account, request);
+                  call.setAttribute('mersal.outcome', ended.class);
+                  if (ended.httpStatus !== undefined)
+                    call.setAttribute('http.response.status_code', ended.httpStatus);
+                  if (ended.class !== 'accepted') failSpan(call, ended.message);
+                  return ended;
+                },
+              );
+        metrics.count('mersal_attempts', { outcome: outcome.class });
+        metrics.observe('mersal_attempt_duration', outcome.elapsedMs / 1_000);
+        span.setAttribute('mersal.outcome', outcome.class);
+
+        const { settlement, suspend } = judge({
+          claim,
+          outcome,
+          startedAt,
+          finishedAt: wallClock(),
+          policy: parts.policy,
+          random: parts.random,
+        });
+        // Before the settlement opens the lane again: the next claim must already find the restaurant suspended.
+        if (suspend !== undefined && (await ledger.suspendTenant(tenant.id, account.accountSid, suspend))) {
+          logger.error(
+            { code: outcome.code },
+            `restaurant ${tenant.restaurantId} is suspended until its credentials change: ${outcome.message}`,
+          );
+        }
+        if (outcome.class === 'template_gone' && send.content.kind === 'template')
+          templates.forget(account.accountSid, send.content.template);
+        const settled = await settlements.settle(settlement);
+        if (outcome.class === 'accepted')
+          logger.info({ sid: outcome.sid, attempt: claim.attempt }, `✅ Job ${id} completed: ${outcome.sid}`);
+        else {
+          logger.warn(
+            {
+              class: outcome.class,
+              code: outcome.code,
+              cause: outcome.cause,
+              attempt: claim.attempt,
+              next: settlement.event ?? 'held',
+            },
+            `Job ${id}: ${outcome.message}`,
+          );
+        }
+        return { ...settled, released: false };
+      },
+    );
+  };
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

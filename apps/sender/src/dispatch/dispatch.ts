@@ -1,0 +1,128 @@
+import { Dispatcher, type Head } from '@mersal/lanes';
+import type { Ledger, Tenant } from '@mersal/ledger';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import { groupBy } from './group-by.js';
+
+const PER_TENANT = 64;
+const TOTAL = 20_000;
+
+export interface DispatchParts {
+  readonly ledger: Ledger;
+  readonly tenants: TenantDirectory;
+  readonly owned: OwnedPartitions;
+  readonly concurrency: number;
+}
+
+/** The pure dispatcher with what keeps it true: restaurants' settings, heads from the ledger. */
+export class Dispatch {
+  readonly dispatcher = new Dispatcher({ perTenant: PER_TENANT, total: TOTAL });
+  readonly #parts: DispatchParts;
+  readonly #withSlots = new Map<number, number>();
+  readonly #toRefill = new Set<number>();
+  #refilling: Promise<void> | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(parts: DispatchParts) {
+    this.#parts = parts;
+    parts.tenants.onChange((tenant) => {
+      if (this.dispatcher.knows(tenant.id)) this.#configure(tenant);
+      this.#wake();
+    });
+  }
+
+  /** Called whenever there may be something to send. */
+  onWork(wake: () => void): void {
+    this.#wake = wake;
+  }
+
+  /** New partitions: their restaurants with work are read from the ledger. */
+  async adopt(partitions: readonly number[]): Promise<void> {
+    await this.scan(partitions);
+  }
+
+  forget(partition: number): void {
+    this.dispatcher.forget(partition);
+  }
+
+  /** Makes restaurants known and gives them their slots, before their first message is filed. */
+  async prepare(tenants: readonly number[]): Promise<void> {
+    const { concurrency, ledger } = this.#parts;
+    const fresh: number[] = [];
+    for (const id of tenants) {
+      const tenant = this.#parts.tenants.byId(id);
+      if (!tenant) continue;
+      const limit = tenant.concurrency ?? concurrency;
+      if ((this.#withSlots.get(id) ?? 0) < limit) fresh.push(id);
+      this.#configure(tenant);
+    }
+    if (fresh.length === 0) return;
+    await ledger.ensureSlots(fresh, concurrency);
+    for (const id of fresh) this.#withSlots.set(id, this.#parts.tenants.byId(id)?.concurrency ?? concurrency);
+  }
+
+  offer(heads: readonly Head[]): void {
+    if (heads.length === 0) return;
+    this.dispatcher.offer(heads);
+    this.#wake();
+  }
+
+  /** The ledger may hold heads of these restaurants that are not here: read them again. */
+  look(tenants: readonly number[]): void {
+    for (const tenant of tenants) this.#toRefill.add(tenant);
+    this.#wake();
+  }
+
+  /** Finds restaurants with work that nothing told of: after a takeover, a cancel, another process's settlement. */
+  async scan(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    const ready = await this.#parts.ledger.readyTenants(partitions);
+    await this.prepare(ready);
+    this.look(ready.filter((tenant) => this.dispatcher.isIdle(tenant)));
+    await this.refill();
+  }
+
+  /** Reads heads for restaurants whose heads in memory run low. One at a time; a second call joins the first. */
+  refill(): Promise<void> {
+    this.#refilling ??= this.#refill().finally(() => {
+      this.#refilling = undefined;
+    });
+    return this.#refilling;
+  }
+
+  get wantsRefill(): boolean {
+    return this.#toRefill.size > 0 || this.dispatcher.hasWanting();
+  }
+
+  async #refill(): Promise<void> {
+    const wanted = new Set([...this.#toRefill, ...this.dispatcher.wanting()]);
+    this.#toRefill.clear();
+    const tenants = [...wanted].flatMap((id) => {
+      const tenant = this.#parts.tenants.byId(id);
+      return tenant && this.#parts.owned.get(tenant.partition)
+        ? [{ tenant: id, partition: tenant.partition }]
+        : [];
+    });
+    if (tenants.length === 0) return;
+    const versions = new Map(tenants.map(({ tenant }) => [tenant, this.dispatcher.version(tenant)]));
+    const heads = await this.#parts.ledger.refill(tenants, PER_TENANT);
+    const byTenant = groupBy(heads, (head) => head.tenant);
+    for (const { tenant } of tenants) {
+      const found = byTenant.get(tenant) ?? [];
+      this.dispatcher.refill(tenant, found, {
+        complete: found.length < PER_TENANT,
+        version: versions.get(tenant) ?? -1,
+      });
+    }
+    this.#wake();
+  }
+
+  #configure(tenant: Tenant): void {
+    if (!this.#parts.owned.get(tenant.partition)) return;
+    this.dispatcher.configure(tenant.id, {
+      partition: tenant.partition,
+      limit: tenant.concurrency ?? this.#parts.concurrency,
+      open: tenant.status === 'active',
+    });
+  }
+}

@@ -1,0 +1,205 @@
+import { type Candidate, type Claim, type Ledger, LedgerError } from '@mersal/ledger';
+import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
+import type { Logger, Metrics } from '@mersal/telemetry';
+import type { Delivered, Delivery } from '../delivery/deliver-message.js';
+import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+import type { Dispatch } from './dispatch.js';
+import { groupBy } from './group-by.js';
+
+export interface EngineParts {
+  readonly ledger: Ledger;
+  readonly dispatch: Dispatch;
+  readonly owned: OwnedPartitions;
+  readonly tenants: TenantDirectory;
+  readonly rate: GlobalRate;
+  readonly deliver: (delivery: Delivery) => Promise<Delivered>;
+  readonly onSettled: () => void;
+  readonly onFatal: (error: unknown) => void;
+  readonly limits: { readonly leaseMs: number; readonly concurrency: number };
+  /** Most requests under way at the provider. */
+  readonly sockets: number;
+  readonly now: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The next reservation is asked for this long before the last instant of the one before, in ms. */
+const AHEAD_MS = 40;
+/** After a failure of Redis or Postgres, in ms. */
+const PAUSE_MS = 250;
+
+/** A refused head is looked for again after this, doubling, in ms. */
+const REFUSAL_MS = 50;
+const LONGEST_REFUSAL_MS = 1_000;
+
+/*
+ * The loop: permits first, then claims, so that no lease burns while waiting for a permit.
+ *
+ *   something ready, a socket free ─► reserve instants ─► pick as many heads ─► claim ─► deliver each at its instant
+ *              ▲                                             ▲        │ refused
+ *              └───────────── settled ◄──────────────────────┴────────┘ pick another, once
+ */
+export class Engine {
+  readonly #parts: EngineParts;
+  readonly #underWay = new Set<Promise<void>>();
+  #running: Promise<void> | undefined;
+  readonly #refusals = new Map<number, number>();
+  #stopping = false;
+  #wake: () => void = () => undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    parts.dispatch.onWork(() => this.#wake());
+  }
+
+  get inFlight(): number {
+    return this.#underWay.size;
+  }
+
+  start(): void {
+    this.#running = this.#loop().catch(this.#parts.onFatal);
+  }
+
+  /** Claims nothing more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    await this.#running;
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #loop(): Promise<void> {
+    const { dispatch, rate, now, sockets, logger } = this.#parts;
+    let nextAt = 0;
+    while (!this.#stopping) {
+      if (dispatch.wantsRefill)
+        void dispatch
+          .refill()
+          .catch((error: unknown) => logger.warn({ err: error }, 'heads could not be read'));
+      const most = Math.min(
+        rate.atOnce,
+        sockets - this.#underWay.size,
+        dispatch.dispatcher.available(rate.atOnce),
+      );
+      if (most <= 0) {
+        await this.#work();
+        continue;
+      }
+      if (nextAt > now()) await pause(nextAt - now());
+      try {
+        const reserved = await rate.reserve(most);
+        if (reserved.kind === 'wait') {
+          nextAt = reserved.retryAt;
+          continue;
+        }
+        const last = reserved.instants.at(-1);
+        nextAt = last ? last.at - AHEAD_MS : 0;
+        await this.#use(reserved.instants);
+      } catch (error) {
+        if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
+        logger.warn({ err: error, code: error.code }, 'dispatch pauses');
+        await pause(PAUSE_MS);
+      }
+    }
+  }
+
+  /** Claims heads for the instants; a head that was refused makes way for another, once. */
+  async #use(instants: readonly Instant[]): Promise<void> {
+    let left = [...instants];
+    for (let round = 0; round < 2 && left.length > 0; round += 1) {
+      const claimedAt = this.#parts.now();
+      const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length));
+      const usable = left.filter((instant) => instant.isValid(this.#parts.now()));
+      for (const claim of claims) this.#deliver(claim, claimedAt, usable.shift() ?? missed);
+      left = usable;
+      if (claims.length === 0 && this.#parts.dispatch.dispatcher.available(1) === 0) return;
+    }
+  }
+
+  async #claim(picked: readonly Candidate[]): Promise<Claim[]> {
+    const { ledger, dispatch, owned, tenants, limits, logger, metrics } = this.#parts;
+    const byPartition = groupBy(picked, (head) => tenants.byId(head.tenant)?.partition ?? -1);
+    const claimed = await Promise.all(
+      [...byPartition].map(async ([partition, heads]) => {
+        const own = owned.get(partition);
+        let claims: Claim[] = [];
+        try {
+          if (own) claims = await ledger.claim(own, heads, limits);
+        } catch (error) {
+          this.#giveBack(heads, []);
+          if (error instanceof LedgerError && error.code === 'fenced') {
+            logger.warn({ partition }, 'another sender owns this partition now');
+            owned.remove(partition, own);
+            dispatch.forget(partition);
+            return [];
+          }
+          throw error;
+        }
+        this.#giveBack(heads, claims);
+        metrics.count('mersal_claims', { result: 'claimed' }, claims.length);
+        metrics.count('mersal_claims', { result: 'refused' }, heads.length - claims.length);
+        return claims;
+      }),
+    );
+    return claimed.flat();
+  }
+
+  /** Heads that were not claimed: the ledger knows better what stands there now. */
+  #giveBack(heads: readonly Candidate[], claims: readonly Claim[]): void {
+    const got = new Set(claims.map((claim) => `${claim.tenant}/${claim.u}`));
+    const refused = heads.filter((head) => !got.has(`${head.tenant}/${head.u}`));
+    for (const head of refused) this.#parts.dispatch.dispatcher.ended(head.tenant);
+    for (const claim of claims) this.#refusals.delete(claim.tenant);
+    for (const tenant of new Set(refused.map((head) => head.tenant))) {
+      const times = this.#refusals.get(tenant) ?? 0;
+      this.#refusals.set(tenant, times + 1);
+      // A restaurant whose slots a dead sender still holds must not burn the others' instants.
+      const wait = Math.min(LONGEST_REFUSAL_MS, REFUSAL_MS * 2 ** times);
+      setTimeout(() => this.#parts.dispatch.look([tenant]), wait).unref();
+    }
+  }
+
+  #deliver(claim: Claim, claimedAt: number, instant: Instant): void {
+    const { tenants, dispatch, deliver, onSettled, onFatal } = this.#parts;
+    const tenant = tenants.byId(claim.tenant);
+    // The claim was made with the account that the database has; ours is older: its token may be, too.
+    const current = tenant && tenant.accountSid === claim.accountSid ? tenant : undefined;
+    const work = (async () => {
+      const known = current ?? (await tenants.refresh().then(() => tenants.byId(claim.tenant)));
+      if (!known) throw new Error('a claimed message has no restaurant');
+      const delivered = await deliver({
+        claim,
+        tenant: known,
+        claimedAt,
+        instant: known.accountSid === claim.accountSid ? instant : missed,
+      });
+      dispatch.dispatcher.ended(claim.tenant);
+      if (delivered.next) dispatch.offer([delivered.next]);
+      else if (delivered.released) dispatch.look([claim.tenant]);
+      onSettled();
+    })();
+    const tracked = work.catch(onFatal).finally(() => {
+      this.#underWay.delete(tracked);
+      this.#wake();
+    });
+    this.#underWay.add(tracked);
+  }
+
+  #work(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, 500);
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      this.#wake = done;
+    });
+  }
+}
+
+const missed: Instant = { at: 0, isValid: () => false };
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}

@@ -1,0 +1,112 @@
+import type { Publisher } from '@mersal/kafka';
+import { type Ledger, TOPIC_ROLES, type TopicRole } from '@mersal/ledger';
+import type { Logger, Metrics } from '@mersal/telemetry';
+import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import { type Addressing, deadRecord, outboxRecords } from './outbox-records.js';
+
+export interface OutboxParts {
+  readonly ledger: Ledger;
+  readonly publisher: Publisher;
+  readonly owned: OwnedPartitions;
+  readonly to: Addressing;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+const MOST = 1_000;
+/** Without a hint it looks by itself, in ms. */
+const IDLE_MS = 1_000;
+const RETRY_MS = 500;
+/** Lets what is settled in the same moment share a read, in ms. */
+const LINGER_MS = 5;
+
+/*
+ * Outbox rows of the owned partitions go to Kafka and are deleted once it acknowledged them. A crash between the two
+ * publishes them again: consumers see each at least once.
+ */
+export class OutboxPublisher {
+  readonly #parts: OutboxParts;
+  #stopping = false;
+  #hinted = false;
+  #wake: () => void = () => undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#running = this.#loop();
+  }
+
+  /** There is something new. */
+  readonly hint = (): void => {
+    this.#hinted = true;
+    this.#wake();
+  };
+
+  /** Publishes what is there once more, and stops. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake();
+    await this.#running;
+  }
+
+  async #loop(): Promise<void> {
+    for (;;) {
+      const last = this.#stopping;
+      let wait = IDLE_MS;
+      try {
+        this.#hinted = false;
+        while (await this.#publish());
+      } catch (error) {
+        this.#parts.logger.warn({ err: error }, 'the outbox could not be published');
+        wait = RETRY_MS;
+      }
+      if (last) return;
+      if (!this.#hinted && !this.#stopping) await this.#sleep(wait);
+      if (!this.#stopping) await new Promise((next) => setTimeout(next, LINGER_MS));
+    }
+  }
+
+  /** True when there may be more. */
+  async #publish(): Promise<boolean> {
+    const { ledger, owned, publisher, to, metrics } = this.#parts;
+    const partitions = owned.numbers;
+    if (partitions.length === 0) return false;
+    const [entries, dead] = await Promise.all([
+      ledger.readOutbox(partitions, MOST),
+      ledger.readDeadRecords(partitions, 100),
+    ]);
+    if (entries.length > 0) {
+      await publisher.publish(entries.flatMap((entry) => outboxRecords(entry, to)));
+      await ledger.forgetPublished(entries.map((entry) => entry.n));
+      for (const entry of entries) {
+        metrics.count('mersal_outcomes', { state: entry.state });
+        if (entry.state === 'dead') metrics.count('mersal_dead', { reason: String(entry.detail['reason']) });
+      }
+    }
+    if (dead.length > 0) {
+      await publisher.publish(
+        dead.map((entry) => deadRecord(entry, to, { topic: to.topics[roleOf(entry.topic)] })),
+      );
+      await ledger.forgetDeadRecords(dead.map((entry) => entry.n));
+    }
+    return entries.length === MOST || dead.length === 100;
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(done, ms);
+      function done(): void {
+        clearTimeout(timer);
+        resolve();
+      }
+      this.#wake = done;
+    });
+  }
+}
+
+function roleOf(text: string): TopicRole {
+  return TOPIC_ROLES.find((role) => role === text) ?? 'send';
+}

@@ -1,0 +1,55 @@
+import { type Config, readConfig, type Relation } from '@mersal/config';
+
+const NAMES = [
+  'WHATSAPP_SEND_QUEUE_NAME',
+  'KAFKA_BROKERS',
+  'KAFKA_TLS',
+  'KAFKA_SASL_MECHANISM',
+  'KAFKA_SASL_USERNAME',
+  'KAFKA_SASL_PASSWORD',
+  'REDIS_URL',
+  'DATABASE_URL',
+  'DATABASE_POOL',
+  'QUEUE_RETRY_ATTEMPTS',
+  'QUEUE_BACKOFF_DELAY',
+  'PROBE_PORT',
+  'PROBE_HOST',
+  'PUBLIC_URL',
+  'TENANT_CONCURRENCY',
+  'GLOBAL_RATE_PER_SECOND',
+  'TWILIO_API_BASE_URL',
+  'TWILIO_TIMEOUT_MS',
+  'TWILIO_MAX_SOCKETS',
+  'RECONCILE_GRACE_MS',
+  'RECONCILE_PAUSE_MS',
+  'CREDENTIALS_KEY',
+  'CREDENTIALS_KEYS_OLD',
+  'LOG_LEVEL',
+  'INSTANCE',
+] as const;
+
+export type Settings = Config<(typeof NAMES)[number]>;
+
+const relations: readonly Relation<(typeof NAMES)[number]>[] = [
+  (c) =>
+    c.TWILIO_MAX_SOCKETS < c.TENANT_CONCURRENCY
+      ? `TWILIO_MAX_SOCKETS (${c.TWILIO_MAX_SOCKETS}) is below TENANT_CONCURRENCY (${c.TENANT_CONCURRENCY}): one restaurant could never use its slots`
+      : undefined,
+  (c) =>
+    c.KAFKA_SASL_MECHANISM !== 'none' && c.KAFKA_SASL_USERNAME === ''
+      ? `KAFKA_SASL_USERNAME is not set although KAFKA_SASL_MECHANISM is ${c.KAFKA_SASL_MECHANISM}`
+      : undefined,
+];
+
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  return readConfig(env, NAMES, relations);
+}
+
+/** A claim may be this old when its request is written, in ms: older ones are released. */
+export const CLAIM_AGE_MS = 2_000;
+/** What a lease outlives the time-out and the claim's age by, in ms: clocks, garbage collection, a slow settlement. */
+const LEASE_MARGIN_MS = 8_000;
+
+export function leaseMs(settings: Pick<Settings, 'TWILIO_TIMEOUT_MS'>): number {
+  return settings.TWILIO_TIMEOUT_MS + CLAIM_AGE_MS + LEASE_MARGIN_MS;
+}

@@ -1,0 +1,73 @@
+import {
+  type CredentialKeys,
+  type Database,
+  readChangedTenants,
+  readTenants,
+  type Tenant,
+} from '@mersal/ledger';
+
+const PAGE = 500;
+
+/**
+ * The restaurants that this sender has met, kept up to date by what changed in the database. Bounded by the number
+ * of restaurants with messages in the partitions that it owns.
+ */
+export class TenantDirectory {
+  readonly #database: Database;
+  readonly #keys: CredentialKeys;
+  readonly #byId = new Map<number, Tenant>();
+  readonly #byRestaurant = new Map<string, Tenant>();
+  #since: string | null = null;
+  readonly #listeners: ((tenant: Tenant) => void)[] = [];
+
+  constructor(database: Database, keys: CredentialKeys) {
+    this.#database = database;
+    this.#keys = keys;
+  }
+
+  onChange(listener: (tenant: Tenant) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  byId(id: number): Tenant | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Restaurants by their public ids; those that do not exist are missing in the answer. */
+  async resolve(restaurantIds: Iterable<string>): Promise<ReadonlyMap<string, Tenant>> {
+    const found = new Map<string, Tenant>();
+    const missing: string[] = [];
+    for (const id of new Set(restaurantIds)) {
+      const known = this.#byRestaurant.get(id);
+      if (known) found.set(id, known);
+      else missing.push(id);
+    }
+    if (missing.length > 0) {
+      for (const tenant of await readTenants(this.#database, this.#keys, missing)) {
+        this.#keep(tenant);
+        found.set(tenant.restaurantId, tenant);
+      }
+    }
+    return found;
+  }
+
+  /** Reads what changed since the last call. All restaurants are read once, at the first. */
+  async refresh(): Promise<void> {
+    for (;;) {
+      const changed = await readChangedTenants(this.#database, this.#keys, this.#since, PAGE);
+      const last = changed.at(-1);
+      for (const tenant of changed) {
+        if (this.#byId.get(tenant.id)?.changedAt !== tenant.changedAt) this.#keep(tenant);
+      }
+      const moved = last !== undefined && last.changedAt !== this.#since;
+      if (last) this.#since = last.changedAt;
+      if (changed.length < PAGE || !moved) return;
+    }
+  }
+
+  #keep(tenant: Tenant): void {
+    this.#byId.set(tenant.id, tenant);
+    this.#byRestaurant.set(tenant.restaurantId, tenant);
+    for (const listener of this.#listeners) listener(tenant);
+  }
+}

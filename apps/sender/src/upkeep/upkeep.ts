@@ -1,0 +1,121 @@
+import { type Ledger, LedgerError } from '@mersal/ledger';
+import type { Logger } from '@mersal/telemetry';
+import type { Dispatch } from '../dispatch/dispatch.js';
+import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+
+export interface UpkeepParts {
+  readonly ledger: Ledger;
+  readonly dispatch: Dispatch;
+  readonly owned: OwnedPartitions;
+  readonly tenants: TenantDirectory;
+  readonly reconcile: () => Promise<number>;
+  readonly outboxFilled: () => void;
+  readonly onFatal: (error: unknown) => void;
+  readonly logger: Logger;
+}
+
+interface Chore {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: () => Promise<void>;
+}
+
+const MOST = 500;
+
+/** What has to be looked at again and again because only time makes it true. Each chore runs by itself, never twice at once. */
+export class Upkeep {
+  readonly #parts: UpkeepParts;
+  readonly #stop = new AbortController();
+  #running: Promise<unknown> | undefined;
+
+  constructor(parts: UpkeepParts) {
+    this.#parts = parts;
+  }
+
+  start(): void {
+    this.#running = Promise.all(this.#chores().map((chore) => this.#repeat(chore)));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  #chores(): Chore[] {
+    const { ledger, dispatch, owned, tenants, reconcile, outboxFilled, logger } = this.#parts;
+    return [
+      {
+        name: 'wake',
+        everyMs: 200,
+        run: async () => {
+          const heads = await ledger.wake(owned.numbers, MOST);
+          await dispatch.prepare([...new Set(heads.map((head) => head.tenant))]);
+          dispatch.offer(heads);
+        },
+      },
+      { name: 'tenants', everyMs: 1_000, run: () => tenants.refresh() },
+      { name: 'scan', everyMs: 1_000, run: () => dispatch.scan(owned.numbers) },
+      {
+        name: 'expire',
+        everyMs: 1_000,
+        run: async () => {
+          if ((await ledger.expire(owned.numbers, MOST)) > 0) outboxFilled();
+        },
+      },
+      {
+        name: 'leases',
+        everyMs: 2_000,
+        run: async () => {
+          const overdue = await ledger.overdueClaims(owned.numbers);
+          if (overdue.length === 0) return;
+          logger.error(
+            { messages: overdue.length },
+            'leases ended without an answer: their messages are unknown',
+          );
+          await ledger.settle(overdue);
+          outboxFilled();
+        },
+      },
+      {
+        name: 'reconcile',
+        everyMs: 1_000,
+        run: async () => {
+          if ((await reconcile()) > 0) outboxFilled();
+        },
+      },
+      {
+        name: 'stuck retries',
+        everyMs: 10_000,
+        run: async () => {
+          const again = await ledger.republishStuckRetries(owned.numbers);
+          if (again > 0)
+            logger.warn({ messages: again }, 'retries whose record did not come back are published again');
+          if (again > 0) outboxFilled();
+        },
+      },
+    ];
+  }
+
+  async #repeat(chore: Chore): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        if (this.#parts.owned.size > 0 || chore.name === 'tenants') await chore.run();
+      } catch (error) {
+        if (!(error instanceof LedgerError)) {
+          this.#parts.onFatal(error);
+          return;
+        }
+        this.#parts.logger.warn(
+          { err: error, chore: chore.name },
+          `${chore.name}: the ledger does not answer`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, chore.everyMs);
+        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+      });
+    }
+  }
+}
