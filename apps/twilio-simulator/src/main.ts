@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
+import { inspect } from 'node:util';
 import { listenProbes, runService } from '@mersal/lifecycle';
 import { createSimulator, type SimulatedAccount, type Simulator } from './simulator.js';
 
 function write(level: string, fields: object, message: string): void {
   const { err, ...rest } = fields as { err?: unknown };
-  const error =
-    err === undefined ? {} : { err: err instanceof Error ? (err.stack ?? err.message) : String(err) };
+  const error = err === undefined ? {} : { err: inspect(err) };
   process.stdout.write(
     `${JSON.stringify({ level, time: Date.now(), name: 'twilio-simulator', ...rest, ...error, msg: message })}\n`,
   );

@@ -58,7 +58,7 @@ function bodyOf(form: URLSearchParams, account: SimulatedAccount, contents: Cont
     if (body === '' && !form.has('MediaUrl'))
       throw new ProviderError(400, 21619, 'A text message body or media urls must be specified.');
     // the limit is in characters: a surrogate pair is one
-    if (body.length > MAX_BODY && [...body].length > MAX_BODY)
+    if (body.length > MAX_BODY && Array.from(body).length > MAX_BODY)
       throw new ProviderError(400, 21617, 'The concatenated message body exceeds the 1600 character limit');
     return body;
   }
@@ -140,7 +140,7 @@ export function listMessages(query: URLSearchParams, account: SimulatedAccount, 
     next.set('PageSize', String(pageSize));
     next.set('Page', String(index));
     if (pageToken) next.set('PageToken', pageToken);
-    return `/${API_VERSION}/Accounts/${account.accountSid}/Messages.json?${next}`;
+    return `/${API_VERSION}/Accounts/${account.accountSid}/Messages.json?${next.toString()}`;
   };
   return {
     end: page * pageSize + Math.max(0, messages.length - 1),

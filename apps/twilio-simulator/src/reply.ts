@@ -12,6 +12,8 @@ export interface Reply {
   readonly startedAt: number;
   /** Requests of the account under way, this one included. */
   readonly concurrent: () => number;
+  /** Told right before the answer is written, or 0 before the connection is dropped: from then on it is not in flight. */
+  readonly onAnswer: (status: number) => void;
 }
 
 export function readBody(request: http.IncomingMessage): Promise<string> {
@@ -36,11 +38,13 @@ export function answer(reply: Reply, status: number, body: unknown, retryAfterS?
   if (response.headersSent || response.destroyed) return;
   const text = body === undefined ? '' : JSON.stringify(body);
   response.writeHead(status, headers(reply, text, retryAfterS));
+  reply.onAnswer(status);
   response.end(text);
 }
 
 /** The connection is reset without an answer. */
 export function dropConnection(reply: Reply): void {
+  reply.onAnswer(0);
   reply.request.socket.resetAndDestroy();
 }
 
@@ -57,10 +61,12 @@ export function breakConnection(
   if (how === 'garbage') {
     const page = '<html><body>Bad gateway</body></html>';
     response.writeHead(status, { ...headers(reply, page), 'Content-Type': 'text/html' });
+    reply.onAnswer(status);
     response.end(page);
     return;
   }
   response.writeHead(status, headers(reply, text));
+  reply.onAnswer(status);
   response.write(text.slice(0, text.length / 2), () => reply.request.socket.destroy());
 }
 

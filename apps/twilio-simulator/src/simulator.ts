@@ -2,9 +2,10 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Accounts, type SimulatedAccount } from './accounts.js';
 import { adminApi } from './admin-api.js';
+import { type ApiCall, routed, split } from './api-route.js';
 import { contentApi } from './content-api.js';
 import { ContentStore } from './content-store.js';
-import { type FaultDecision, Faults, type Route } from './faults.js';
+import { type FaultDecision, Faults } from './faults.js';
 import type { Latency } from './latency.js';
 import { messageResource } from './message-resource.js';
 import { MessageStore } from './message-store.js';
@@ -12,6 +13,7 @@ import { listMessages, newMessage, validateCreate } from './messages-api.js';
 import { ProviderError } from './provider-error.js';
 import { answer, breakConnection, dropConnection, readBody, type Reply } from './reply.js';
 import { type RequestEntry, RequestLog, type RequestStats } from './request-log.js';
+import { scriptedError } from './scripted-error.js';
 import { seededRandom } from './seeded-random.js';
 import { SlidingWindow } from './sliding-window.js';
 import { type CallbackOptions, defaultCallbacks, StatusCallbacks } from './status-callbacks.js';
@@ -42,9 +44,6 @@ export interface Simulator {
   stats(): RequestStats & { readonly callbacks: object };
   close(): Promise<void>;
 }
-
-const MESSAGES = /^\/2010-04-01\/Accounts\/([^/]+)\/Messages(?:\/([^/.]+))?\.json$/;
-const CONTENT = /^\/v1\/Content(?:\/|$)/;
 
 /** A strict stand-in for the provider on its own port: state, credentials, validation, throttle, signed callbacks, faults. */
 export async function createSimulator(options: SimulatorOptions): Promise<Simulator> {
@@ -119,7 +118,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     if (action === 'hang') return;
     if (fault.response && action === 'error') {
       await delay(fault.latencyMs);
-      throw scripted(fault.response);
+      throw scriptedError(fault.response);
     }
     let status = 200;
     let result: unknown;
@@ -173,21 +172,20 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     apiRequests += 1;
     const call = routed(request, method, path, query);
     const requestLog = log;
+    let entry: RequestEntry | undefined;
+    if (call?.route === 'create') {
+      const known = accounts.get(call.accountSid ?? '') ? (call.accountSid ?? '') : 'unknown';
+      entry = requestLog.receive(receivedAt, known);
+    }
     const reply: Reply = {
       request,
       response,
       startedAt: receivedAt,
       concurrent: () => requestLog.inFlightOf(call?.accountSid ?? ''),
+      onAnswer: (status) => entry && requestLog.finish(entry, wallClock(), status),
     };
-    let entry: RequestEntry | undefined;
-    if (call?.route === 'create') {
-      const known = accounts.get(call.accountSid ?? '') ? (call.accountSid ?? '') : 'unknown';
-      entry = requestLog.receive(receivedAt, known);
-      const open = entry;
-      response.once('close', () => {
-        requestLog.finish(open, wallClock(), response.headersSent ? response.statusCode : 0);
-      });
-    }
+    // a caller that leaves while it waits
+    if (entry) response.once('close', () => reply.onAnswer(0));
     const done = call
       ? handle(call, entry, reply)
       : Promise.reject(new ProviderError(404, 20404, `The requested resource ${path} was not found`));
@@ -222,35 +220,6 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   };
 }
 
-interface ApiCall {
-  readonly request: http.IncomingMessage;
-  readonly method: string;
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly route: Route;
-  readonly accountSid: string | undefined;
-  readonly sid: string | undefined;
-}
-
-function routed(
-  request: http.IncomingMessage,
-  method: string,
-  path: string,
-  query: URLSearchParams,
-): ApiCall | undefined {
-  const base = { request, method, path, query };
-  const match = MESSAGES.exec(path);
-  if (match) {
-    const [, accountSid, sid] = match;
-    if (sid === undefined && method === 'POST') return { ...base, route: 'create', accountSid, sid };
-    if (sid === undefined && method === 'GET') return { ...base, route: 'list', accountSid, sid };
-    return sid !== undefined && method === 'GET' ? { ...base, route: 'fetch', accountSid, sid } : undefined;
-  }
-  if (!CONTENT.test(path)) return undefined;
-  const route = path === '/v1/Content' && method === 'POST' ? 'content_create' : 'content';
-  return { ...base, route, accountSid: undefined, sid: undefined };
-}
-
 function describe(entry: RequestEntry, form: URLSearchParams): void {
   entry.to = form.get('To') ?? '';
   entry.body = form.get('Body') ?? '';
@@ -264,36 +233,6 @@ function requireForm(request: http.IncomingMessage): void {
   const type = request.headers['content-type'] ?? '';
   if (!type.startsWith('application/x-www-form-urlencoded'))
     throw new ProviderError(400, 20001, 'The body must be a form');
-}
-
-function scripted(rule: {
-  code?: number | undefined;
-  httpStatus?: number | undefined;
-  retryAfterS?: number | undefined;
-}) {
-  const usual: Readonly<Record<number, number>> = {
-    401: 20003,
-    403: 20403,
-    404: 20404,
-    429: 20429,
-    500: 20500,
-    503: 20503,
-  };
-  const statusOf = (code: number): number =>
-    Number(Object.entries(usual).find(([, usualCode]) => usualCode === code)?.[0] ?? 400);
-  const httpStatus = rule.httpStatus ?? (rule.code === undefined ? 500 : statusOf(rule.code));
-  const code = rule.code ?? usual[httpStatus] ?? (httpStatus >= 500 ? 20500 : 20001);
-  return new ProviderError(httpStatus, code, `scripted failure ${code}`, rule.retryAfterS);
-}
-
-function split(url: string): { path: string; query: URLSearchParams } {
-  const mark = url.indexOf('?');
-  if (mark === -1) return { path: url, query: new URLSearchParams() };
-  const fragment = url.indexOf('#', mark);
-  return {
-    path: url.slice(0, mark),
-    query: new URLSearchParams(url.slice(mark + 1, fragment === -1 ? undefined : fragment)),
-  };
 }
 
 function delay(ms: number): Promise<void> {

@@ -96,7 +96,7 @@ describe('messages', () => {
       sids.unshift(messageShape.parse(await (await api.create({ To: recipient, Body: `n${n}` })).json()).sid);
     const seen: string[] = [];
     let path: string | null =
-      `/2010-04-01/Accounts/${account.accountSid}/Messages.json?${new URLSearchParams({ To: recipient, From: from, PageSize: '3' })}`;
+      `/2010-04-01/Accounts/${account.accountSid}/Messages.json?${new URLSearchParams({ To: recipient, From: from, PageSize: '3' }).toString()}`;
     let pages = 0;
     while (path) {
       const page = messageListShape.parse(await (await api.call('GET', path)).json());

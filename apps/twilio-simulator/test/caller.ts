@@ -11,8 +11,11 @@ type Credentials = { readonly accountSid: string; readonly authToken: string };
 export function caller(simulator: Simulator, by: Credentials = account) {
   const authorization = `Basic ${Buffer.from(`${by.accountSid}:${by.authToken}`).toString('base64')}`;
   const messagesPath = `/2010-04-01/Accounts/${by.accountSid}/Messages`;
-  const call = (method: string, path: string, init: RequestInit = {}) =>
-    fetch(`${simulator.url}${path}`, { method, ...init, headers: { authorization, ...init.headers } });
+  const call = (
+    method: string,
+    path: string,
+    init: Omit<RequestInit, 'headers'> & { headers?: Record<string, string> } = {},
+  ) => fetch(`${simulator.url}${path}`, { method, ...init, headers: { authorization, ...init.headers } });
   return {
     call,
     create: (fields: Record<string, string> = {}) =>
@@ -20,7 +23,7 @@ export function caller(simulator: Simulator, by: Credentials = account) {
         body: new URLSearchParams({ From: from, To: to, Body: 'hello', ...fields }),
       }),
     list: (query: Record<string, string> = {}) =>
-      call('GET', `${messagesPath}.json?${new URLSearchParams(query)}`),
+      call('GET', `${messagesPath}.json?${new URLSearchParams(query).toString()}`),
     fetchMessage: (sid: string) => call('GET', `${messagesPath}/${sid}.json`),
     json: (method: string, path: string, body?: unknown) =>
       call(method, path, {

@@ -96,7 +96,7 @@ export function createMemoryGateway(options: {
     if (request.to === request.from) return 63031;
     if (request.contentSid === undefined && request.contentVariables) return 21654;
     if (request.contentSid === undefined && !request.body) return 21619;
-    if ((request.body?.length ?? 0) > 1_600) return 21617;
+    if (Array.from(request.body ?? '').length > 1_600) return 21617;
     const known = contents.some((c) => c.sid === request.contentSid && c.accountSid === account.accountSid);
     return request.contentSid !== undefined && !known ? 21655 : undefined;
   };

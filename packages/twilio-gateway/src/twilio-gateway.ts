@@ -67,17 +67,19 @@ export function createTwilioGateway(options: TwilioGatewayOptions): TwilioGatewa
       const startedAt = now();
       const clocks = () => ({ elapsedMs: now() - startedAt, wallMs: wallClock() });
       const trace: CallTrace = { signal };
-      const create = clients.get(account).messages.create;
+      const { messages } = clients.get(account);
       try {
-        const message = await callTrace.run(trace, create, {
-          to: request.to,
-          from: request.from,
-          statusCallback: request.statusCallback,
-          ...(request.body !== undefined && { body: request.body }),
-          ...(request.contentSid !== undefined && { contentSid: request.contentSid }),
-          ...(request.contentVariables && { contentVariables: JSON.stringify(request.contentVariables) }),
-          ...(request.validityPeriodS !== undefined && { validityPeriod: request.validityPeriodS }),
-        });
+        const message = await callTrace.run(trace, () =>
+          messages.create({
+            to: request.to,
+            from: request.from,
+            statusCallback: request.statusCallback,
+            ...(request.body !== undefined && { body: request.body }),
+            ...(request.contentSid !== undefined && { contentSid: request.contentSid }),
+            ...(request.contentVariables && { contentVariables: JSON.stringify(request.contentVariables) }),
+            ...(request.validityPeriodS !== undefined && { validityPeriod: request.validityPeriodS }),
+          }),
+        );
         if (!MESSAGE_SID.test(message?.sid ?? ''))
           return failedOutcome(trace, clocks(), undefined, 'messages');
         return acceptedOutcome(trace, clocks(), message);

@@ -36,7 +36,8 @@ describe('the outcome table', () => {
   });
 
   test('has no row that is not expected here', () => {
-    expect(outcomeTable.map((row) => row.code).toSorted()).toEqual(pairs.map(([code]) => code).toSorted());
+    expect(new Set(outcomeTable.map((row) => row.code))).toEqual(new Set(pairs.map(([code]) => code)));
+    expect(outcomeTable).toHaveLength(pairs.length);
   });
 
   test('every pause has a scope and bounds that fit', () => {

@@ -16,6 +16,8 @@ export async function startSimulator(accounts: readonly object[]): Promise<Simul
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the simulator ended with ${code}: is it built?`)));
@@ -34,6 +36,7 @@ export async function startSimulator(accounts: readonly object[]): Promise<Simul
     stop: async () => {
       child.kill('SIGTERM');
       await exited;
+      process.removeListener('exit', kill);
     },
   };
 }

@@ -43,18 +43,17 @@ conformance('the SDK against the simulator', async () => {
 describe('the SDK adapter', () => {
   let simulator: SimulatorProcess;
   let gateway: TwilioGateway;
+  let hasty: TwilioGateway;
   beforeAll(async () => {
     simulator = await startSimulator(accounts);
-    gateway = createTwilioGateway({
-      baseUrl: simulator.url,
-      timeoutMs: 400,
-      maxSockets: 20,
-      maxListPages: 2,
-    });
+    const options = { baseUrl: simulator.url, maxSockets: 20, maxListPages: 2 };
+    gateway = createTwilioGateway({ ...options, timeoutMs: 10_000 });
+    hasty = createTwilioGateway({ ...options, timeoutMs: 400 });
   });
   afterAll(async () => {
-    await gateway.close();
     await simulator.stop();
+    await gateway.close();
+    await hasty.close();
   });
   const script = (body: object) => simulator.admin('POST', '/faults', body);
 
@@ -76,11 +75,9 @@ describe('the SDK adapter', () => {
     const outcomes: unknown[] = [];
     for (const rule of rules) {
       await script({ rules: [{ ...rule, count: 1 }] });
-      outcomes.push(await gateway.send(account, textTo(to, text)));
+      outcomes.push(await hasty.send(account, textTo(to, text)));
       await script({ rules: [{ ...rule, match: { route: 'list' }, count: 1 }] });
-      outcomes.push(
-        await gateway.list(account, { to: 'whatsapp:+10000000001', from: 'x', since: new Date() }),
-      );
+      outcomes.push(await hasty.list(account, { to: 'whatsapp:+10000000001', from: 'x', since: new Date() }));
     }
     outcomes.push(await gateway.send({ ...account, authToken: `${account.authToken}!` }, textTo(to, text)));
     const away = createTwilioGateway({ baseUrl: 'http://127.0.0.1:1', timeoutMs: 400, maxSockets: 1 });
@@ -96,7 +93,7 @@ describe('the SDK adapter', () => {
 
   test('a hang after writing is ambiguous by time-out, within the deadline', async () => {
     await script({ rules: [{ action: 'hang', count: 1 }] });
-    const outcome = await gateway.send(accountA, textTo(newRecipient(), 'x'));
+    const outcome = await hasty.send(accountA, textTo(newRecipient(), 'x'));
     expect(outcome).toMatchObject({ class: 'ambiguous', cause: 'timeout' });
     expect(outcome.elapsedMs).toBeGreaterThanOrEqual(390);
     expect(outcome.elapsedMs).toBeLessThan(1_500);
@@ -162,7 +159,7 @@ describe('the SDK adapter', () => {
     const cut = await gateway.list(accountA, filter);
     expect(cut.complete).toBe(false);
     expect(cut.messages).toHaveLength(400);
-    const patient = createTwilioGateway({ baseUrl: simulator.url, timeoutMs: 2_000, maxSockets: 2 });
+    const patient = createTwilioGateway({ baseUrl: simulator.url, timeoutMs: 10_000, maxSockets: 2 });
     const whole = await patient.list(accountA, filter);
     await patient.close();
     expect(whole.complete).toBe(true);
