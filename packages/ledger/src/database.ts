@@ -48,7 +48,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     query_timeout: (options.statementTimeoutMs ?? 30_000) + 5_000,
     idleTimeoutMillis: 30_000,
     pipeline: true,
-  } as pg.PoolConfig);
+  });
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', options.onError);
 

@@ -99,7 +99,7 @@ export async function readInstallation(
   if (typeof row?.['partitions'] !== 'number' || row['queue'] !== queue) {
     throw new LedgerError(
       'partition_count',
-      `the ledger is set up for ${String(row?.['queue'] ?? 'no queue yet')}, not ${queue}: run \`mersal topics ensure\``,
+      `the ledger is set up for ${(row?.['queue'] as string | null | undefined) ?? 'no queue yet'}, not ${queue}: run \`mersal topics ensure\``,
     );
   }
   return { partitions: row['partitions'], incarnation: row['incarnation'] as string };

@@ -115,5 +115,5 @@ export function createUnlimitedRate(now: () => number): GlobalRate {
 
 /** The script answers in µs as text, so that nothing is rounded to whole ms. */
 function aheadMs(answer: RateLimiterRes): number {
-  return Number(answer.msBeforeNext) / 1_000;
+  return Number.parseFloat(`${answer.msBeforeNext}`) / 1_000;
 }

@@ -45,11 +45,7 @@ function outcome(entry: OutboxEntry, to: Addressing, state: OutcomeState, at: nu
     attempt: entry.attempt,
     state,
     at,
-    ...pick(detail, 'sid'),
-    ...pick(detail, 'accountSid'),
-    ...pick(detail, 'error'),
-    ...pick(detail, 'startedAt'),
-    ...pick(detail, 'notBefore'),
+    ...pick(detail, 'sid', 'accountSid', 'error', 'startedAt', 'notBefore'),
   };
   return {
     topic: to.topics.outcomes,
@@ -95,7 +91,7 @@ function dead(entry: OutboxEntry, to: Addressing): OutRecord {
     value: entry.record,
     headers: {
       ...entry.headers,
-      'dead-reason': String(entry.detail['reason'] ?? 'provider_rejected'),
+      'dead-reason': (entry.detail['reason'] as string | undefined) ?? 'provider_rejected',
       'dead-class': error?.class ?? '',
       'dead-code': error?.code === undefined ? '' : String(error.code),
       'dead-attempts': String(entry.attempt),
@@ -154,9 +150,10 @@ function headersOf(
   });
 }
 
-function pick<K extends string>(
+/** The named fields, where the detail has them. */
+function pick(
   detail: Readonly<Record<string, unknown>>,
-  key: K,
-): Record<K, never> | Record<never, never> {
-  return detail[key] === undefined ? {} : ({ [key]: detail[key] } as Record<K, never>);
+  ...keys: readonly string[]
+): Record<string, unknown> {
+  return Object.fromEntries(keys.flatMap((key) => (detail[key] === undefined ? [] : [[key, detail[key]]])));
 }

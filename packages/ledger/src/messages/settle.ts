@@ -149,7 +149,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
 }
 
 export function toSettled(settlements: readonly Settlement[], rows: readonly Row[]): Settled[] {
-  const applied = new Map(rows.map((row) => [`${row['tenant']}/${hex(row['u'])}`, row]));
+  const applied = new Map(rows.map((row) => [`${String(row['tenant'] as number)}/${hex(row['u'])}`, row]));
   return settlements.map(({ tenant, u }) => {
     const row = applied.get(`${tenant}/${u}`);
     if (!row) return { tenant, u, applied: false };
