@@ -27,9 +27,22 @@ export function isInstalled(root) {
   });
 }
 
-/** @param {Checkout} checkout */
+/** npm says little while it installs: what shows the progress is how many of the packages are there.
+ * @param {Checkout} checkout */
 export async function install({ root, tell }) {
-  await command(root, 'npm', ['ci', '--no-fund', '--no-audit'], tell);
+  const { packages } = readJson(join(root, 'package-lock.json'));
+  const wanted = Object.keys(packages).filter(
+    (path) => path.startsWith('node_modules/') && !packages[path].optional && !packages[path].link,
+  );
+  const timer = setInterval(() => {
+    const there = wanted.filter((path) => existsSync(join(root, path, 'package.json'))).length;
+    tell?.(`${there} of ${wanted.length} packages`);
+  }, 1_000);
+  try {
+    await command(root, 'npm', ['ci', '--no-fund', '--no-audit'], undefined);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /**
