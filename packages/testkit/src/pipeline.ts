@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { choosePort } from '@mersal/local';
+import { engines, freshDatabase, randomName } from './engines.js';
+import { type ServiceProcess, startService } from './service-process.js';
+import { SimulatorClient } from './simulator-client.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+export interface PipelineTenant {
+  readonly restaurantId: string;
+  readonly apiKey: string;
+  readonly accountSid: string;
+  readonly authToken: string;
+  readonly fromNumber: string;
+}
+
+export interface PipelineOptions {
+  readonly tenants: readonly string[];
+  readonly senders?: number;
+  readonly cacheMetrics?: number;
+  readonly partitions?: number;
+  /** For every service. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Of the provider, in ms. */
+  readonly latencyMs?: number;
+  /** Engines of the test's own instead of the shared ones. */
+  readonly engines?: { readonly kafka?: readonly string[]; readonly redis?: string };
+}
+
+/** The whole pipeline as processes, on real engines, with a queue and a database of its own. */
+export interface Pipeline {
+  readonly ingress: string;
+  readonly adminToken: string;
+  readonly queue: string;
+  readonly database: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly simulator: SimulatorClient;
+  readonly tenants: readonly PipelineTenant[];
+  readonly services: ReadonlyMap<string, ServiceProcess>;
+  tenant(restaurantId: string): PipelineTenant;
+  startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** Runs the operators' command line and returns what it printed. */
+  mersal(...args: string[]): Promise<string>;
+  /** All lines of all services. */
+  lines(): string[];
+  stop(): Promise<void>;
+}
+
+export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const shared = await engines();
+  const queue = randomName('wa');
+  const database = await freshDatabase('pipeline');
+  const adminToken = `mk_admin${randomBytes(6).toString('hex')}_${randomBytes(24).toString('hex')}`;
+  const [port, simulatorPort] = [await choosePort(0), await choosePort(0)];
+  const directory = mkdtempSync(join(tmpdir(), 'mersal-pipeline-'));
+  const tenants = options.tenants.map((restaurantId, n) => newTenant(restaurantId, n));
+  const accounts = tenants.map(({ accountSid, authToken, fromNumber }) => ({
+    accountSid,
+    authToken,
+    numbers: [fromNumber.replace('whatsapp:', '')],
+  }));
+  writeFileSync(join(directory, 'accounts.json'), JSON.stringify(accounts));
+  writeFileSync(
+    join(directory, 'tenants.json'),
+    JSON.stringify(tenants.map((t) => ({ ...t, name: t.restaurantId, fromNumbers: [t.fromNumber] }))),
+  );
+
+  const env: Record<string, string> = {
+    KAFKA_BROKERS: (options.engines?.kafka ?? shared.kafka).join(','),
+    REDIS_URL: options.engines?.redis ?? shared.redis,
+    DATABASE_URL: database,
+    WHATSAPP_SEND_QUEUE_NAME: queue,
+    TOPIC_PARTITIONS: String(options.partitions ?? 12),
+    TOPIC_REPLICATION: '1',
+    CREDENTIALS_KEY: randomBytes(32).toString('base64'),
+    ID_KEYS: `1:${randomBytes(32).toString('base64')}`,
+    TWILIO_API_BASE_URL: `http://127.0.0.1:${simulatorPort}`,
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    METRICS_AUTH: 'none',
+    ADMIN_TOKEN_HASH: createHash('sha256').update(adminToken).digest('hex'),
+    LOG_LEVEL: 'info',
+    ...options.env,
+  };
+  const mersal = (...args: string[]): Promise<string> =>
+    run([join(root, 'apps/cli/bin/mersal.mjs'), ...args], env);
+  await mersal('migrate', 'deploy');
+  await mersal('topics', 'ensure');
+  await mersal('tenants', 'seed', '--file', join(directory, 'tenants.json'));
+
+  const services = new Map<string, ServiceProcess>();
+  const start = async (
+    app: string,
+    name: string,
+    more: Record<string, string> = {},
+  ): Promise<ServiceProcess> => {
+    const service = await startService({ app, name, env: { ...env, ...more } });
+    services.set(name, service);
+    return service;
+  };
+  const stop = async (): Promise<void> => {
+    await Promise.all([...services.values()].toReversed().map((service) => service.stop()));
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await start('twilio-simulator', 'twilio-simulator', {
+      PORT: String(simulatorPort),
+      SIMULATOR_ACCOUNTS: join(directory, 'accounts.json'),
+      ...(options.latencyMs === undefined ? {} : { SIMULATOR_LATENCY_MS: String(options.latencyMs) }),
+    });
+    await Promise.all([
+      start('ingress', 'ingress-1', { PORT: String(port) }),
+      ...Array.from({ length: options.senders ?? 1 }, (_, n) => start('sender', `sender-${n + 1}`)),
+      ...Array.from({ length: options.cacheMetrics ?? 0 }, (_, n) =>
+        start('cache-metrics', `cache-metrics-${n + 1}`),
+      ),
+    ]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    ingress: `http://127.0.0.1:${port}`,
+    adminToken,
+    queue,
+    database,
+    env,
+    simulator: new SimulatorClient(`http://127.0.0.1:${simulatorPort}`),
+    tenants,
+    services,
+    tenant: (restaurantId) => {
+      const found = tenants.find((tenant) => tenant.restaurantId === restaurantId);
+      if (!found) throw new Error(`no restaurant ${restaurantId} in this pipeline`);
+      return found;
+    },
+    startSender: (name, more) => start('sender', name, { ...more }),
+    mersal,
+    lines: () => [...services.values()].flatMap((service) => service.lines),
+    stop,
+  };
+}
+
+function newTenant(restaurantId: string, n: number): PipelineTenant {
+  return {
+    restaurantId,
+    apiKey: `mk_${randomBytes(8).toString('hex')}_${randomBytes(24).toString('hex')}`,
+    accountSid: `AC${randomBytes(16).toString('hex')}`,
+    authToken: randomBytes(16).toString('hex'),
+    fromNumber: `whatsapp:+1415523${String(1000 + n)}`,
+  };
+}
+
+async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env['PATH'] ?? '', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+  });
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const code = await new Promise((resolve) => child.once('close', (exit, signal) => resolve(exit ?? signal)));
+  if (code !== 0)
+    throw new Error(`mersal ${args.slice(1).join(' ')} ended with ${String(code)}:\n${err}${out}`);
+  return out;
+}

@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { choosePort } from '@mersal/local';
+import { waitFor } from './wait-for.js';
+
+const root = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** One service as it runs in production: a process of its own, reached by its probes and its log. */
+export interface ServiceProcess {
+  readonly name: string;
+  readonly pid: number;
+  /** Of the probe listener. */
+  readonly url: string;
+  /** Every line so far, newest last; bounded. */
+  readonly lines: readonly string[];
+  /** The exit code, or the signal's name; undefined while it runs. */
+  readonly ended: number | string | undefined;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGTERM, and SIGKILL if it does not end in time. Resolves with the exit code. */
+  stop(): Promise<number | string>;
+}
+
+const MOST_LINES = 200_000;
+
+export async function startService(options: {
+  readonly app: string;
+  readonly name: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Wait until /health/ready answers 200. Default true. */
+  readonly untilReady?: boolean;
+}): Promise<ServiceProcess> {
+  const { app, name } = options;
+  const port = await choosePort(0);
+  const cwd = join(root, 'apps', app);
+  const child: ChildProcess = spawn(
+    process.execPath,
+    ['--import', '@mersal/telemetry/register', join(cwd, 'dist', 'main.js')],
+    {
+      cwd,
+      env: { PATH: process.env['PATH'] ?? '', PROBE_PORT: String(port), INSTANCE: name, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const lines: string[] = [];
+  let ended: number | string | undefined;
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = '';
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      const parts = (rest + text).split('\n');
+      rest = parts.pop() ?? '';
+      lines.push(...parts);
+      if (lines.length > MOST_LINES) lines.splice(0, lines.length - MOST_LINES);
+    });
+  }
+  const exit = new Promise<number | string>((resolve) => {
+    child.once('close', (code, signal) => {
+      ended = code ?? signal ?? 'unknown';
+      resolve(ended);
+    });
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const service: ServiceProcess = {
+    name,
+    pid: child.pid as number,
+    url,
+    lines,
+    get ended() {
+      return ended;
+    },
+    signal: (signal) => void child.kill(signal),
+    stop: async () => {
+      if (ended !== undefined) return ended;
+      child.kill('SIGTERM');
+      const force = setTimeout(() => child.kill('SIGKILL'), 20_000);
+      const code = await exit;
+      clearTimeout(force);
+      return code;
+    },
+  };
+  if (options.untilReady !== false) {
+    try {
+      await waitFor(
+        async () => {
+          if (ended !== undefined)
+            throw new Error(`${name} ended with ${ended}:\n${lines.slice(-20).join('\n')}`);
+          const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
+          return answer?.status === 200;
+        },
+        {
+          timeoutMs: 40_000,
+          describe: () => `${name} to be ready; it said:\n${lines.slice(-20).join('\n')}`,
+        },
+      );
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    }
+  }
+  return service;
+}
