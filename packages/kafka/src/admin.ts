@@ -225,7 +225,7 @@ class KafkajsAdmin implements KafkaAdmin {
     try {
       await this.#admin.disconnect();
     } finally {
-      this.#sockets.destroy();
+      this.#sockets.destroy(false);
     }
   }
 

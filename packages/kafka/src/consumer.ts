@@ -205,7 +205,7 @@ class GroupConsumer implements PartitionConsumer {
     await this.#within(this.#consumer.disconnect(), this.#options.closeTimeoutMs).catch((error: unknown) =>
       this.#trouble(error, { during: 'kafka' }),
     );
-    this.#sockets.destroy();
+    this.#sockets.destroy(false);
     await this.#admin.close();
   }
 
@@ -223,6 +223,7 @@ class GroupConsumer implements PartitionConsumer {
     this.#ownership = ownership;
     this.#lastOwned = Object.fromEntries(ownership.byTopic);
     this.#health.joined();
+    // kafkajs keeps its pauses over assignments; here all begin alike, and taking them resumes them.
     this.#kafkajs(() => this.#consumer.pause(topicPartitions(ownership)));
     this.#track(this.#take(ownership));
   }
@@ -233,8 +234,6 @@ class GroupConsumer implements PartitionConsumer {
     this.#ownership = undefined;
     ownership.end();
     this.#health.left();
-    // kafkajs keeps its pauses over assignments; ours begin anew with each.
-    this.#kafkajs(() => this.#consumer.resume(topicPartitions(ownership)));
     const { generation, partitions } = ownership;
     try {
       this.#options.onRevoked({ generation, partitions, reason });

@@ -14,7 +14,8 @@ export interface FencedSockets {
   readonly factory: ISocketFactory;
   /** Called when a socket that had connected closes, whatever the cause. */
   onClosed(listener: () => void): void;
-  destroy(): void;
+  /** @param rejecting Rejects the requests that still wait on a socket; needless after a polite disconnect. */
+  destroy(rejecting?: boolean): void;
 }
 
 export function createFencedSockets(): FencedSockets {
@@ -48,11 +49,11 @@ export function createFencedSockets(): FencedSockets {
     onClosed(listener) {
       listeners.push(listener);
     },
-    destroy() {
+    destroy(rejecting = true) {
       destroyed = true;
       listeners.length = 0;
-      // With an error, so that kafkajs rejects the requests that wait on the socket.
-      for (const socket of open) socket.destroy(new Error('this client was discarded'));
+      for (const socket of open)
+        socket.destroy(rejecting ? new Error('this client was discarded') : undefined);
     },
   };
 }

@@ -12,16 +12,15 @@ export interface KafkaLogger {
 /**
  * kafkajs' own log lines as lines of ours; nothing goes to stdout.
  *
- * kafkajs calls an error what it is about to retry, and reports each pause and join as news: levels are lowered by one, what
- * really fails is reported by the publisher and the consumer themselves.
+ * kafkajs calls an error what it is about to retry, and warns of each rebalance: these become information, the rest is for
+ * debugging. What really fails is reported by the publisher and the consumer themselves.
  */
 export function kafkajsLogCreator(logger: KafkaLogger): logCreator {
   return () =>
     ({ namespace, level, log }) => {
       const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
       const line = { component: 'kafkajs', namespace, ...fields };
-      if (level === logLevel.ERROR) logger.warn(line, message);
-      else if (level === logLevel.WARN) logger.info(line, message);
+      if (level === logLevel.ERROR || level === logLevel.WARN) logger.info(line, message);
       else logger.debug(line, message);
     };
 }

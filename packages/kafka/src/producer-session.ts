@@ -51,7 +51,7 @@ export function kafkajsSession(options: SessionOptions): ProducerSession {
       try {
         await producer.disconnect();
       } finally {
-        sockets.destroy();
+        sockets.destroy(false);
       }
     },
     discard() {

@@ -34,7 +34,7 @@ export interface PublisherOptions {
   readonly maxQueuedRecords?: number;
   /** Default 64 MiB. */
   readonly maxQueuedBytes?: number;
-  /** Default 2,000. */
+  /** Default 500: larger ones are no faster. */
   readonly maxBatchRecords?: number;
   /** Default 8 MiB. */
   readonly maxBatchBytes?: number;
@@ -93,7 +93,7 @@ class QueueingPublisher implements Publisher {
     this.#queue = new PublishQueue({
       maxQueuedRecords: options.maxQueuedRecords ?? 20_000,
       maxQueuedBytes: options.maxQueuedBytes ?? 64 * 1_048_576,
-      maxBatchRecords: options.maxBatchRecords ?? 2_000,
+      maxBatchRecords: options.maxBatchRecords ?? 500,
       maxBatchBytes: options.maxBatchBytes ?? 8 * 1_048_576,
       maxMessageBytes: options.maxMessageBytes ?? (() => MAX_RECORD_BYTES),
     });

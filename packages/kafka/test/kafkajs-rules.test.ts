@@ -58,7 +58,7 @@ describe('errors of kafkajs', () => {
 });
 
 describe('log lines of kafkajs', () => {
-  it('go to our logger, one level lower', () => {
+  it('go to our logger, none as a warning', () => {
     const logger = recordingLogger();
     const log = kafkajsLogCreator(logger)(kafkajs.logLevel.INFO);
     const entry = { timestamp: 'now', logger: 'kafkajs', message: 'said', groupId: 'g' };
@@ -70,7 +70,7 @@ describe('log lines of kafkajs', () => {
       log({ namespace: 'Runner', level, label, log: entry });
     }
     expect(logger.lines).toEqual(
-      ['warn', 'info', 'debug'].map((level) => ({
+      ['info', 'info', 'debug'].map((level) => ({
         level,
         message: 'said',
         fields: { component: 'kafkajs', namespace: 'Runner', groupId: 'g' },
