@@ -1,4 +1,4 @@
-import { topicNames } from '@mersal/contracts';
+import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
 import { createAdmin, createConsumer, createPublisher, type KafkaConnection } from '@mersal/kafka';
 import { MAX_AGE_MS } from '@mersal/lanes';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
@@ -60,7 +60,10 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   releases.push('provider', () => gateway.close());
 
   const connection = kafkaConnection(settings, logger);
-  const publisher = await createPublisher({ connection });
+  const publisher = await createPublisher({
+    connection,
+    maxMessageBytes: (topic) => (topic === topics.dead ? 2 : 1) * MAX_RECORD_BYTES,
+  });
   releases.push('publisher', () => publisher.close());
   const admin = createAdmin({ connection });
   releases.push('admin', () => admin.close());

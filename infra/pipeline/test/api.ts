@@ -1,0 +1,84 @@
+import type { Pipeline, PipelineTenant } from '@mersal/testkit';
+import { waitFor } from '@mersal/testkit';
+
+/** What a restaurant's own back end would do with the API. */
+export interface Send {
+  readonly phoneNumber: string;
+  readonly text: string;
+  readonly conversationId?: string;
+  readonly priority?: number;
+  readonly [more: string]: unknown;
+}
+
+export interface Message {
+  readonly id: string;
+  readonly status: string;
+  readonly sid: string | null;
+  readonly attempts: readonly { readonly attempt: number; readonly outcome: string }[];
+  readonly [more: string]: unknown;
+}
+
+const FINAL = new Set(['sent', 'delivered', 'read', 'failed', 'dead', 'cancelled', 'expired']);
+
+export async function call(
+  pipeline: Pipeline,
+  key: string | undefined,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
+  const answer = await fetch(`${pipeline.ingress}${path}`, {
+    method,
+    headers: {
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+  };
+}
+
+/** Posts a send and returns its id; anything but 202 is an error. */
+export async function post(pipeline: Pipeline, tenant: PipelineTenant, send: Send): Promise<string> {
+  const { status, body } = await call(pipeline, tenant.apiKey, 'POST', '/api/whatsapp/send', send);
+  if (status !== 202) throw new Error(`POST was answered with ${status}: ${JSON.stringify(body)}`);
+  return body['id'] as string;
+}
+
+export async function read(pipeline: Pipeline, tenant: PipelineTenant, id: string): Promise<Message> {
+  const { status, body } = await call(pipeline, tenant.apiKey, 'GET', `/api/messages/${id}`);
+  if (status !== 200) throw new Error(`GET was answered with ${status}: ${JSON.stringify(body)}`);
+  return body as unknown as Message;
+}
+
+export function isFinal(status: string): boolean {
+  return FINAL.has(status);
+}
+
+/** Waits until the message has one of these statuses. */
+export function settled(
+  pipeline: Pipeline,
+  tenant: PipelineTenant,
+  id: string,
+  statuses: readonly string[],
+  timeoutMs = 30_000,
+): Promise<Message> {
+  let last: Message | undefined;
+  return waitFor(
+    async () => {
+      last = await read(pipeline, tenant, id);
+      return statuses.includes(last.status) ? last : undefined;
+    },
+    {
+      timeoutMs,
+      describe: () => `${id} to be ${statuses.join(' or ')}; it is ${last?.status ?? 'not there'}`,
+    },
+  );
+}
