@@ -46,6 +46,8 @@ export interface Pipeline {
   startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   /** Runs the operators' command line and returns what it printed. */
   mersal(...args: string[]): Promise<string>;
+  /** Saves all restaurants' credentials again, as after a change of them. */
+  reseed(): Promise<string>;
   /** All lines of all services. */
   lines(): string[];
   stop(): Promise<void>;
@@ -139,6 +141,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     },
     startSender: (name, more) => start('sender', name, { ...more }),
     mersal,
+    reseed: () => mersal('tenants', 'seed', '--file', join(directory, 'tenants.json')),
     lines: () => [...services.values()].flatMap((service) => service.lines),
     stop,
   };
