@@ -206,14 +206,16 @@ function toCounts(row: Row): QueueCounts {
     (row['active'] as { restaurantId: string; active: number; limit: number | null }[] | null) ?? [];
   const underWay = active.reduce((sum, one) => sum + one.active, 0);
   const backingOff = row['backing_off'] as number;
-  const waiting = of('waiting') - backingOff;
+  const suspended = row['suspended'] as number;
+  const waiting = of('waiting') - backingOff - suspended;
+  const held = of('held') + suspended;
   const retrying = of('retrying') + backingOff;
   const inFlight = Math.min(underWay, waiting);
   return {
     accepted: Object.values(states).reduce((sum, n) => sum + n, 0),
     waiting: waiting - inFlight,
     active: inFlight,
-    delayed: retrying + of('scheduled', 'held', 'unknown'),
+    delayed: retrying + held + of('scheduled', 'unknown'),
     completed: of('sent', 'delivered', 'read'),
     failed: of('failed', 'dead', 'refused'),
     dead: of('dead'),
@@ -221,7 +223,7 @@ function toCounts(row: Row): QueueCounts {
     expired: of('expired'),
     retrying,
     scheduled: of('scheduled'),
-    held: of('held'),
+    held,
     unknown: of('unknown'),
     tenantConcurrency: Object.fromEntries(
       active.map((a) => [a.restaurantId, { active: a.active, limit: a.limit }]),

@@ -43,7 +43,7 @@ export interface CallbackEntry {
 /** The public name of a stored state; a waiting head whose lane is sending is `sending`. */
 const STATUS = `
   case m.state
-    when ${MESSAGE.waiting} then case when l.state = ${LANE.sending} then 'sending' when m.due > clock_timestamp() then 'retrying' else 'queued' end
+    when ${MESSAGE.waiting} then case when l.state = ${LANE.sending} then 'sending' when t.status = 'suspended' then 'held' when m.due > clock_timestamp() then 'retrying' else 'queued' end
     when ${MESSAGE.retrying} then 'retrying' when ${MESSAGE.scheduled} then 'scheduled' when ${MESSAGE.held} then 'held'
     when ${MESSAGE.unknown} then 'unknown' when ${MESSAGE.sent} then 'sent' when ${MESSAGE.failed} then 'failed'
     when ${MESSAGE.delivered} then 'delivered' when ${MESSAGE.read} then 'read' when ${MESSAGE.dead} then 'dead'
@@ -121,7 +121,10 @@ export function countStates(): Statement {
     name: 'count-states',
     text: `
       select (select json_object_agg(state, n) from (select state, count(*)::int as n from message group by state) s) as states,
-             (select count(*)::int from message where state = ${MESSAGE.waiting} and due > clock_timestamp()) as backing_off,
+             (select count(*)::int from message m join tenant t on t.id = m.tenant and t.status <> 'suspended'
+               where m.state = ${MESSAGE.waiting} and m.due > clock_timestamp()) as backing_off,
+             (select count(*)::int from message m join tenant t on t.id = m.tenant and t.status = 'suspended'
+               where m.state = ${MESSAGE.waiting}) as suspended,
              (select json_agg(json_build_object('restaurantId', t.restaurant_id, 'active', a.n, 'limit', t.concurrency))
                 from (select tenant, count(*)::int as n from slot where lease is not null group by tenant) a
                 join tenant t on t.id = a.tenant) as active`,
