@@ -3,7 +3,7 @@ import { createAdmin, createConsumer, createPublisher, type KafkaConnection } fr
 import { MAX_AGE_MS } from '@mersal/lanes';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
-import { connectRedis, createGlobalRate, createUnlimitedRate } from '@mersal/limits';
+import { connectRedis, createGlobalRate, createUnlimitedRate, redisReady } from '@mersal/limits';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { createTwilioGateway } from '@mersal/twilio-gateway';
 import { Admission } from './admission/admission.js';
@@ -17,10 +17,14 @@ import { OutboxPublisher } from './outbox/outbox-publisher.js';
 import { OwnedPartitions } from './ownership/owned-partitions.js';
 import { Takeover } from './ownership/takeover.js';
 import { Reconciliation } from './reconcile/reconcile.js';
+import { RateGroup } from './rate/rate-group.js';
 import { reportMetrics } from './report.js';
 import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
 import { TenantDirectory } from './tenants/tenant-directory.js';
 import { Upkeep } from './upkeep/upkeep.js';
+
+/** How long a start waits for Redis before the group goes over to shares, in ms. */
+const REDIS_PATIENCE_MS = 3_000;
 
 /** Wires the sender: config → stores → rate → provider → ledger's shell → consumer → probes. */
 export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
@@ -47,10 +51,31 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   });
   releases.push('redis', () => redis.disconnect());
   const perSecond = settings.GLOBAL_RATE_PER_SECOND;
-  const rate =
+  const group =
     perSecond === null
-      ? createUnlimitedRate(now)
-      : createGlobalRate({ redis, key: `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`, perSecond, now });
+      ? undefined
+      : new RateGroup({
+          database,
+          redisRate: createGlobalRate({
+            redis,
+            key: `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`,
+            perSecond,
+            now,
+          }),
+          ping: () =>
+            redis.ping().then(
+              () => true,
+              () => false,
+            ),
+          perSecond,
+          name: `${settings.INSTANCE}/${process.pid}`,
+          now,
+          logger,
+        });
+  if (!(await redisReady(redis, REDIS_PATIENCE_MS)))
+    logger.warn({}, 'Redis does not answer: the rate is kept in shares');
+  await group?.start();
+  if (group) releases.push('rate group', () => group.stop());
 
   const gateway = createTwilioGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
@@ -123,9 +148,10 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     dispatch,
     owned,
     tenants,
-    rate,
+    rate: group ?? createUnlimitedRate(now),
     deliver,
     onSettled: outbox.hint,
+    onRateEpoch: () => group?.refresh() ?? Promise.resolve(),
     onFatal: fail,
     limits: { leaseMs: leaseMs(settings), concurrency },
     sockets: settings.TWILIO_MAX_SOCKETS,
@@ -221,10 +247,6 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
         owned.size > 0 || consumer.assigned().size > 0
           ? { ok: true }
           : { ok: false, reason: 'no partitions assigned yet' },
-      redis: () =>
-        perSecond === null || redis.status === 'ready'
-          ? { ok: true }
-          : { ok: false, reason: `Redis: ${redis.status}` },
     },
     metrics: serveMetrics,
   });

@@ -4,6 +4,8 @@ export type LedgerErrorCode =
   | 'fenced'
   /** The batch begins after the admitted offset: seek back. */
   | 'offset_gap'
+  /** The senders keep the rate in another way now: read the group again. */
+  | 'rate_epoch'
   /** The database can't be reached, or ended the connection. Nothing was committed, or it can't be known. */
   | 'unavailable'
   /** Topics and ledger disagree about the partition count. */
@@ -38,6 +40,7 @@ export function toLedgerError(error: unknown): unknown {
   const code = sqlState(error) ?? '';
   const message = error instanceof Error ? error.message : String(error);
   if (code === 'MS001') return new LedgerError('fenced', message);
+  if (code === 'MS003') return new LedgerError('rate_epoch', message);
   if (code === 'MS002') return new LedgerError('offset_gap', message);
   const driver =
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/i;

@@ -26,7 +26,7 @@ export type {
   CallbackRule,
   CallbackView,
 } from './messages/callbacks.js';
-export type { Candidate, Claim } from './messages/claim.js';
+export type { Candidate, Claim, ClaimLimits } from './messages/claim.js';
 export type { DeadRecord } from './messages/dead-records.js';
 export { laneOf } from './messages/lane.js';
 export type { UnknownMessage } from './messages/leases.js';
@@ -43,6 +43,13 @@ export {
 } from './migrate.js';
 export { type Ownership, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
 export { createPostgresLedger } from './postgres-ledger.js';
+export {
+  beat,
+  changeGroup,
+  type LiveMember,
+  leaveGroup,
+  type RateGroupState,
+} from './rate-group/rate-group.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
 export {
   apiKeyId,

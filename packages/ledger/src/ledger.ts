@@ -1,5 +1,5 @@
 import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
-import type { Candidate, Claim } from './messages/claim.js';
+import type { Candidate, Claim, ClaimLimits } from './messages/claim.js';
 import type { Head, NewMessage } from './messages/admit-sends.js';
 import type { Retry } from './messages/admit-retries.js';
 import type { DeadRecord } from './messages/dead-records.js';
@@ -77,11 +77,8 @@ export interface Ledger {
   expire(partitions: readonly number[], most: number): Promise<number>;
 
   ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
-  claim(
-    own: Ownership,
-    candidates: readonly Candidate[],
-    limits: { readonly leaseMs: number; readonly concurrency: number },
-  ): Promise<Claim[]>;
+  /** Fails with `rate_epoch` where the instants were given by another epoch of the rate group. */
+  claim(own: Ownership, candidates: readonly Candidate[], limits: ClaimLimits): Promise<Claim[]>;
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;

@@ -18,7 +18,12 @@ export interface Instant {
 }
 
 export type Reservation =
-  | { readonly kind: 'instants'; readonly instants: readonly Instant[] }
+  | {
+      readonly kind: 'instants';
+      readonly instants: readonly Instant[];
+      /** Of the group whose rate this is; claims must carry it. Undefined: no rate is kept. */
+      readonly epoch?: number;
+    }
   /** None now: ask again at `retryAt`. */
   | { readonly kind: 'wait'; readonly retryAt: number };
 

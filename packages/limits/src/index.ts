@@ -10,4 +10,6 @@ export {
   type Reservation,
   SAFE_SHARE,
 } from './global-rate.js';
-export { connectRedis, type RedisOptions } from './redis.js';
+export { connectRedis, type RedisOptions, redisReady } from './redis.js';
+export { type GroupView, type MemberView, nextGroup, REDIS_BACK_MS } from './group-decision.js';
+export { createShare } from './share.js';

@@ -25,3 +25,18 @@ export function connectRedis(options: RedisOptions): Redis {
   redis.connect().catch(options.onError);
   return redis;
 }
+
+/** Waits until the connection is ready, at most `timeoutMs`. False: it is not; it goes on trying. */
+export function redisReady(redis: Redis, timeoutMs: number): Promise<boolean> {
+  if (redis.status === 'ready') return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const done = (ready: boolean): void => {
+      clearTimeout(timer);
+      redis.off('ready', onReady);
+      resolve(ready);
+    };
+    const onReady = (): void => done(true);
+    const timer = setTimeout(() => done(false), timeoutMs);
+    redis.on('ready', onReady);
+  });
+}

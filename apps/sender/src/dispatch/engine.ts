@@ -15,6 +15,8 @@ export interface EngineParts {
   readonly rate: GlobalRate;
   readonly deliver: (delivery: Delivery) => Promise<Delivered>;
   readonly onSettled: () => void;
+  /** Another epoch of the rate group: read it again. */
+  readonly onRateEpoch: () => Promise<void>;
   readonly onFatal: (error: unknown) => void;
   readonly limits: { readonly leaseMs: number; readonly concurrency: number };
   /** Most requests under way at the provider. */
@@ -95,21 +97,22 @@ export class Engine {
         }
         const last = reserved.instants.at(-1);
         nextAt = last ? last.at - AHEAD_MS : 0;
-        await this.#use(reserved.instants);
+        await this.#use(reserved.instants, reserved.epoch);
       } catch (error) {
         if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
-        logger.warn({ err: error, code: error.code }, 'dispatch pauses');
+        if (error.code === 'rate_epoch') await this.#parts.onRateEpoch();
+        else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
         await pause(PAUSE_MS);
       }
     }
   }
 
   /** Claims heads for the instants; a head that was refused makes way for another, once. */
-  async #use(instants: readonly Instant[]): Promise<void> {
+  async #use(instants: readonly Instant[], rateEpoch: number | undefined): Promise<void> {
     let left = [...instants];
     for (let round = 0; round < 2 && left.length > 0; round += 1) {
       const claimedAt = this.#parts.now();
-      const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length));
+      const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length), rateEpoch);
       const usable = left.filter((instant) => instant.isValid(this.#parts.now()));
       for (const claim of claims) this.#deliver(claim, claimedAt, usable.shift() ?? missed);
       left = usable;
@@ -117,7 +120,7 @@ export class Engine {
     }
   }
 
-  async #claim(picked: readonly Candidate[]): Promise<Claim[]> {
+  async #claim(picked: readonly Candidate[], rateEpoch: number | undefined): Promise<Claim[]> {
     const { ledger, dispatch, owned, tenants, limits, logger, metrics } = this.#parts;
     const byPartition = groupBy(picked, (head) => tenants.byId(head.tenant)?.partition ?? -1);
     const claimed = await Promise.all(
@@ -125,7 +128,7 @@ export class Engine {
         const own = owned.get(partition);
         let claims: Claim[] = [];
         try {
-          if (own) claims = await ledger.claim(own, heads, limits);
+          if (own) claims = await ledger.claim(own, heads, { ...limits, rateEpoch });
         } catch (error) {
           this.#giveBack(heads, []);
           if (error instanceof LedgerError && error.code === 'fenced') {

@@ -1,6 +1,7 @@
 import type { Row, Statement } from '../database.js';
 import { type Ownership, requireOwner } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
+import { requireRateEpoch } from '../rate-group/rate-group.js';
 import { hex } from './admit-sends.js';
 
 /** A head that the dispatcher picked. */
@@ -8,6 +9,14 @@ export interface Candidate {
   readonly tenant: number;
   readonly lane: string;
   readonly u: string;
+}
+
+export interface ClaimLimits {
+  readonly leaseMs: number;
+  /** Requests under way of a restaurant that has no limit of its own. */
+  readonly concurrency: number;
+  /** The epoch of the rate group that the instants belong to; undefined: no global rate is kept. */
+  readonly rateEpoch?: number | undefined;
 }
 
 /** The right to make one attempt, for a lease. */
@@ -28,7 +37,7 @@ export interface Claim extends Candidate {
 }
 
 /**
- * One transaction, four statements: the fence, the slots' locks, the lanes' locks, the decision. Locks come first, in
+ * One transaction, few statements: the fences, the slots' locks, the lanes' locks, the decision. Locks come first, in
  * the one order, because a statement's snapshot precedes its waits: counting free slots in the statement that waits
  * for them once gave six of five.
  *
@@ -37,12 +46,13 @@ export interface Claim extends Candidate {
 export function claimStatements(
   own: Ownership,
   candidates: readonly Candidate[],
-  limits: { readonly leaseMs: number; readonly concurrency: number },
+  limits: ClaimLimits,
 ): Statement[] {
   const tenants = candidates.map((c) => c.tenant);
   const lanes = candidates.map((c) => c.lane);
   return [
     requireOwner(own),
+    ...(limits.rateEpoch === undefined ? [] : [requireRateEpoch(limits.rateEpoch)]),
     {
       name: 'claim-lock-slots',
       text: 'select 1 from slot where tenant = any($1::int[]) order by tenant, n for no key update',

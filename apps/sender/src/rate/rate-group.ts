@@ -1,0 +1,125 @@
+import {
+  beat,
+  changeGroup,
+  type Database,
+  leaveGroup,
+  LedgerError,
+  type RateGroupState,
+} from '@mersal/ledger';
+import { createShare, type GlobalRate, nextGroup, RateUnavailable, type Reservation } from '@mersal/limits';
+import type { Logger } from '@mersal/telemetry';
+
+export interface RateGroupParts {
+  readonly database: Database;
+  readonly redisRate: GlobalRate;
+  /** Whether Redis answers just now. */
+  readonly ping: () => Promise<boolean>;
+  readonly perSecond: number;
+  readonly name: string;
+  readonly now: () => number;
+  readonly logger: Logger;
+}
+
+const BEAT_MS = 1_000;
+/** A new epoch dispatches this long after the change, in ms: what the old one let through must leave the sliding second. */
+const SETTLE_MS = 1_000;
+const NOT_YET_MS = 100;
+
+/**
+ * The global rate as the group of senders keeps it: through Redis, or, while Redis is away from any of them, in equal
+ * shares. The mode is a row in Postgres that every claim checks (see nextGroup for its changes).
+ */
+export class RateGroup implements GlobalRate {
+  readonly atOnce: number;
+  readonly #parts: RateGroupParts;
+  #group: RateGroupState | undefined;
+  #share: GlobalRate | undefined;
+  #usableFrom = Number.POSITIVE_INFINITY;
+  #redisFailed = false;
+  #beating: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: RateGroupParts) {
+    this.#parts = parts;
+    this.atOnce = parts.redisRate.atOnce;
+  }
+
+  get mode(): 'redis' | 'shares' | 'unknown' {
+    return this.#group?.mode ?? 'unknown';
+  }
+
+  async start(): Promise<void> {
+    await this.refresh();
+    this.#timer = setInterval(() => void this.refresh().catch(this.#quiet), BEAT_MS);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating?.catch(this.#quiet);
+    await this.#parts.database.run(leaveGroup(this.#parts.name)).catch(this.#quiet);
+  }
+
+  async reserve(most: number): Promise<Reservation> {
+    const { now, redisRate } = this.#parts;
+    const group = this.#group;
+    if (!group || now() < this.#usableFrom)
+      return { kind: 'wait', retryAt: Math.min(this.#usableFrom, now() + NOT_YET_MS) };
+    if (group.mode === 'shares') {
+      // Not a member of this epoch yet: the next beat makes one that has us in it.
+      if (!this.#share) return { kind: 'wait', retryAt: now() + NOT_YET_MS };
+      return of(group, await this.#share.reserve(most));
+    }
+    try {
+      return of(group, await redisRate.reserve(most));
+    } catch (error) {
+      if (!(error instanceof RateUnavailable)) throw error;
+      this.#redisFailed = true;
+      void this.refresh().catch(this.#quiet);
+      return { kind: 'wait', retryAt: now() + NOT_YET_MS };
+    }
+  }
+
+  /** Reads the group anew and changes it where that is due. A call while one is under way joins it. */
+  refresh(): Promise<void> {
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+    });
+    return this.#beating;
+  }
+
+  async #beat(): Promise<void> {
+    const { database, name, ping, logger } = this.#parts;
+    const failed = this.#redisFailed;
+    this.#redisFailed = false;
+    const redisOk = (await ping()) && !failed;
+    const { group, live } = await beat(database, name, redisOk);
+    const next = nextGroup(group, live);
+    const changed = next && (await changeGroup(database, group.epoch, next));
+    if (changed)
+      logger.warn(
+        { mode: changed.mode, members: changed.members, epoch: changed.epoch },
+        `the global rate is kept ${changed.mode === 'redis' ? 'through Redis' : `in ${changed.members.length} equal shares: Redis is away`}`,
+      );
+    this.#take(changed ?? group);
+  }
+
+  #take(group: RateGroupState): void {
+    const { now, name, perSecond } = this.#parts;
+    if (group.epoch === this.#group?.epoch) return;
+    this.#group = group;
+    this.#usableFrom = now() + Math.max(0, SETTLE_MS - group.ageMs);
+    this.#share =
+      group.mode === 'shares' && group.members.includes(name)
+        ? createShare({ perSecond, members: group.members.length, now })
+        : undefined;
+  }
+
+  readonly #quiet = (error: unknown): void => {
+    if (!(error instanceof LedgerError)) throw error;
+    this.#parts.logger.debug({ err: error }, 'the rate group could not be read');
+  };
+}
+
+function of(group: RateGroupState, reservation: Reservation): Reservation {
+  return reservation.kind === 'instants' ? { ...reservation, epoch: group.epoch } : reservation;
+}
