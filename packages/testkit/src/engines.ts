@@ -40,9 +40,9 @@ export function randomName(prefix: string): string {
   return `${prefix}_${randomBytes(6).toString('hex')}`;
 }
 
-/** Makes an empty database in the shared Postgres and returns its URL. It goes when the run ends. */
-export async function freshDatabase(prefix = 'test'): Promise<string> {
-  const { postgres } = await engines();
+/** Makes an empty database in the shared Postgres, or in the server named, and returns its URL. It goes when the run ends. */
+export async function freshDatabase(prefix = 'test', server?: string): Promise<string> {
+  const postgres = server ?? (await engines()).postgres;
   const name = randomName(prefix);
   const client = new Client({ connectionString: postgres, connectionTimeoutMillis: 10_000 });
   await client.connect();

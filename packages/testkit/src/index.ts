@@ -4,3 +4,12 @@ export { type Pipeline, type PipelineOptions, type PipelineTenant, startPipeline
 export { type ServiceProcess, startService } from './service-process.js';
 export { type SeenRequest, SimulatorClient, type SimulatorStats } from './simulator-client.js';
 export { waitFor } from './wait-for.js';
+export {
+  checkConcurrency,
+  checkNoDouble,
+  checkNoLoss,
+  checkOrder,
+  checkRate,
+  type PostedSend,
+  type Violations,
+} from './invariants.js';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { choosePort } from '@mersal/local';
-import { engines, freshDatabase, randomName } from './engines.js';
+import { type EngineAddresses, engines, freshDatabase, randomName } from './engines.js';
 import { type ServiceProcess, startService } from './service-process.js';
 import { SimulatorClient } from './simulator-client.js';
 
@@ -28,8 +28,8 @@ export interface PipelineOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Of the provider, in ms. */
   readonly latencyMs?: number;
-  /** Engines of the test's own instead of the shared ones. */
-  readonly engines?: { readonly kafka?: readonly string[]; readonly redis?: string };
+  /** Engines of the test's own instead of the shared ones of its run. */
+  readonly engines?: Partial<EngineAddresses>;
 }
 
 /** The whole pipeline as processes, on real engines, with a queue and a database of its own. */
@@ -54,9 +54,9 @@ export interface Pipeline {
 }
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const shared = await engines();
+  const { kafka, redis, postgres } = await allEngines(options.engines ?? {});
   const queue = randomName('wa');
-  const database = await freshDatabase('pipeline');
+  const database = await freshDatabase('pipeline', postgres);
   const adminToken = `mk_admin${randomBytes(6).toString('hex')}_${randomBytes(24).toString('hex')}`;
   const [port, simulatorPort] = [await choosePort(0), await choosePort(0)];
   const directory = mkdtempSync(join(tmpdir(), 'mersal-pipeline-'));
@@ -73,8 +73,8 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   );
 
   const env: Record<string, string> = {
-    KAFKA_BROKERS: (options.engines?.kafka ?? shared.kafka).join(','),
-    REDIS_URL: options.engines?.redis ?? shared.redis,
+    KAFKA_BROKERS: kafka.join(','),
+    REDIS_URL: redis,
     DATABASE_URL: database,
     WHATSAPP_SEND_QUEUE_NAME: queue,
     TOPIC_PARTITIONS: String(options.partitions ?? 12),
@@ -145,6 +145,12 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     lines: () => [...services.values()].flatMap((service) => service.lines),
     stop,
   };
+}
+
+async function allEngines(given: Partial<EngineAddresses>): Promise<EngineAddresses> {
+  const { kafka, redis, postgres } = given;
+  if (kafka && redis && postgres !== undefined) return { kafka, redis, postgres };
+  return { ...(await engines()), ...given };
 }
 
 function newTenant(restaurantId: string, n: number): PipelineTenant {
