@@ -1,0 +1,66 @@
+import { readConfig } from '@mersal/config';
+import { createAdmin, type KafkaAdmin, type KafkaConnection } from '@mersal/kafka';
+import { type Database, openDatabase } from '@mersal/ledger';
+import { createLogger, type Logger } from '@mersal/telemetry';
+import type { Environment } from './settings.js';
+
+export const KAFKA_SETTINGS = [
+  'KAFKA_BROKERS',
+  'KAFKA_TLS',
+  'KAFKA_SASL_MECHANISM',
+  'KAFKA_SASL_USERNAME',
+  'KAFKA_SASL_PASSWORD',
+] as const;
+
+/** Warnings of the libraries go to stderr: stdout belongs to the command's answer. */
+export function cliLogger(writeErr: (line: string) => void, level = 'error'): Logger {
+  return createLogger({ service: 'cli', instance: 'mersal', level, destination: { write: writeErr } });
+}
+
+export function kafkaConnection(env: Environment, logger: Logger): KafkaConnection {
+  const config = readConfig(env, KAFKA_SETTINGS);
+  const mechanism = config.KAFKA_SASL_MECHANISM;
+  return {
+    brokers: config.KAFKA_BROKERS,
+    clientId: 'mersal-cli',
+    logger,
+    ...(config.KAFKA_TLS ? { ssl: true } : {}),
+    ...(mechanism === 'none'
+      ? {}
+      : {
+          sasl: { mechanism, username: config.KAFKA_SASL_USERNAME, password: config.KAFKA_SASL_PASSWORD },
+        }),
+  };
+}
+
+export async function withAdmin<T>(
+  connection: KafkaConnection,
+  work: (admin: KafkaAdmin) => Promise<T>,
+  patienceMs = 15_000,
+): Promise<T> {
+  const admin = createAdmin({ connection, patienceMs });
+  try {
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+export async function withDatabase<T>(
+  env: Environment,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const { DATABASE_URL } = readConfig(env, ['DATABASE_URL']);
+  const database = openDatabase({
+    url: DATABASE_URL,
+    max: 2,
+    application: 'mersal-cli',
+    // A broken idle connection fails the next statement, which reports it.
+    onError: () => undefined,
+  });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}

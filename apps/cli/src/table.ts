@@ -1,0 +1,27 @@
+/** Columns as wide as their widest cell, two spaces apart; `none` stands for an empty table. */
+export function table(
+  heads: readonly string[],
+  rows: readonly (readonly unknown[])[],
+  none = '(none)',
+): string {
+  if (rows.length === 0) return none;
+  const cells = [heads, ...rows].map((row) => heads.map((_, n) => show(row[n])));
+  const widths = heads.map((_, n) => Math.max(...cells.map((row) => [...(row[n] ?? '')].length)));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, n) => cell + ' '.repeat((widths[n] ?? 0) - [...cell].length))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Unknown is not zero, and not empty either. */
+function show(cell: unknown): string {
+  if (cell === null || cell === undefined) return '-';
+  if (cell instanceof Date) return cell.toISOString();
+  if (typeof cell === 'string') return cell;
+  if (typeof cell === 'number' || typeof cell === 'boolean' || typeof cell === 'bigint') return String(cell);
+  return JSON.stringify(cell);
+}
