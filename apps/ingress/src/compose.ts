@@ -1,0 +1,189 @@
+import { parseIdKeys, topicNames } from '@mersal/contracts';
+import { createAdmin, createPublisher, type KafkaConnection } from '@mersal/kafka';
+import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
+import { listenProbes, type Scope } from '@mersal/lifecycle';
+import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { requireKey } from './auth/authenticate.js';
+import { Principals } from './auth/principals.js';
+import { statusCallbackRoute } from './callbacks/status-callback.js';
+import { FindMessage } from './messages/find-message.js';
+import { LogEnds } from './messages/log-ends.js';
+import { messageRoutes } from './messages/message-routes.js';
+import { cacheMetricsRoute, readCacheMetrics } from './metrics/cache-metrics.js';
+import { metricsAccess } from './metrics/metrics-access.js';
+import { queueMetrics, queueMetricsRoute } from './metrics/queue-metrics.js';
+import { sharedRead } from './metrics/shared-read.js';
+import { within } from './requests/deadline.js';
+import type { Routes } from './routes.js';
+import { AcceptSends } from './sends/accept-sends.js';
+import { Idempotency } from './sends/idempotency.js';
+import { postBatch } from './sends/post-batch.js';
+import { postSend } from './sends/post-send.js';
+import { createServer } from './server.js';
+import { riskyCombinations, type Settings } from './settings.js';
+import { TenantDirectory } from './tenants/tenant-directory.js';
+
+/** Longest wait for Postgres within a request, in ms; never more than half of a POST's deadline. */
+const STORE_PATIENCE_MS = 2_000;
+/** How old an answer of the metrics routes may be, in ms. */
+const METRICS_MAX_AGE_MS = 250;
+
+/** Wires ingress: stores → Kafka → probes → server and routes → listen. */
+export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
+  const { releases } = scope;
+  const metrics = createMetrics();
+  const now = () => performance.now();
+  const wallClock = Date.now;
+  const topics = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
+  const timeoutMs = Math.min(STORE_PATIENCE_MS, settings.PRODUCE_DEADLINE_MS / 2);
+  for (const warning of riskyCombinations(settings)) logger.warn({}, warning);
+
+  const database = openDatabase({
+    url: settings.DATABASE_URL,
+    max: settings.DATABASE_POOL,
+    application: `ingress ${settings.INSTANCE}`,
+    statementTimeoutMs: 10_000,
+    onError: (error) => logger.warn({ err: error }, 'a connection to Postgres broke'),
+  });
+  const ledger = createPostgresLedger(database);
+  releases.push('postgres', () => ledger.close());
+  const { partitions } = await readInstallation(database, settings.WHATSAPP_SEND_QUEUE_NAME);
+
+  const connection = kafkaConnection(settings, logger);
+  await agreePartitions(connection, topics.send, partitions);
+  const admin = createAdmin({ connection, patienceMs: timeoutMs });
+  releases.push('admin', () => admin.close());
+  const publisher = await createPublisher({ connection, deadlineMs: settings.PRODUCE_DEADLINE_MS });
+  releases.push('publisher', () => publisher.close());
+
+  let state: 'starting' | 'serving' | 'draining' = 'starting';
+  const probes = await listenProbes({
+    host: settings.PROBE_HOST,
+    port: settings.PROBE_PORT,
+    live: {},
+    ready: {
+      server: () => ({ ok: state === 'serving', reason: state }),
+      kafka: () => ({ ok: publisher.connected, reason: publisher.connected ? 'connected' : 'not connected' }),
+      postgres: () => database.run({ name: 'ping', text: 'select 1', values: [] }).then(() => ({ ok: true })),
+    },
+    metrics: serveMetrics,
+  });
+  releases.push('probes', () => probes.close());
+
+  const idKeys = parseIdKeys(settings.ID_KEYS);
+  const source = `ingress/${settings.INSTANCE}`;
+  const principals = new Principals({
+    database,
+    adminTokenHash: settings.ADMIN_TOKEN_HASH,
+    timeoutMs,
+    now,
+    wallClock,
+  });
+  const tenants = new TenantDirectory({
+    database,
+    keys: parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD),
+    timeoutMs,
+    now,
+  });
+
+  const app = await createServer({
+    logger,
+    metrics,
+    version: '0.1.0',
+    now,
+    isDraining: () => state === 'draining',
+  });
+  const routes: Routes = {
+    app,
+    auth: (...scopes) => requireKey(principals, ...scopes),
+    unchecked: { validatorCompiler: () => (value) => ({ value }) },
+  };
+  const accept = new AcceptSends({
+    publisher,
+    tenants,
+    idempotency: new Idempotency({ ledger, logger }),
+    idKeys,
+    topic: topics.send,
+    partitions,
+    source,
+    deadlineMs: settings.PRODUCE_DEADLINE_MS,
+    logger,
+    metrics,
+    now,
+    wallClock,
+  });
+  postSend(routes, accept);
+  postBatch(routes, accept);
+  const find = new FindMessage({ ledger, ends: new LogEnds(admin, topics.send), idKeys, timeoutMs });
+  messageRoutes(routes, { ledger, tenants, find, timeoutMs });
+  statusCallbackRoute(routes, {
+    publisher,
+    tenants,
+    publicUrl: settings.PUBLIC_URL,
+    topic: topics.callbacks,
+    partitions,
+    source,
+    deadlineMs: settings.PRODUCE_DEADLINE_MS,
+    logger,
+    metrics,
+    wallClock,
+  });
+  const access = metricsAccess(routes, settings.METRICS_AUTH);
+  const countQueue = sharedRead(
+    async () => queueMetrics(await ledger.counts(), settings.TENANT_CONCURRENCY, wallClock()),
+    METRICS_MAX_AGE_MS,
+    now,
+  );
+  const countCache = sharedRead(
+    () => readCacheMetrics(database, { now, wallClock }),
+    METRICS_MAX_AGE_MS,
+    now,
+  );
+  queueMetricsRoute(routes, access, () => within('ledger', timeoutMs, countQueue()));
+  cacheMetricsRoute(routes, access, () => within('ledger', timeoutMs, countCache()));
+
+  await app.listen({ host: settings.HOST, port: settings.PORT });
+  releases.push('server', () => {
+    state = 'draining';
+    return app.close();
+  });
+  state = 'serving';
+  logger.info(
+    { url: app.listeningOrigin, probes: probes.url, partitions },
+    `ingress ${settings.INSTANCE} is up`,
+  );
+}
+
+/** The partition of a restaurant is computed from the ledger's count: a topic with another would be written where nobody looks. */
+async function agreePartitions(
+  connection: KafkaConnection,
+  topic: string,
+  partitions: number,
+): Promise<void> {
+  const admin = createAdmin({ connection });
+  try {
+    const have = await admin.partitionCount(topic);
+    if (have !== partitions) {
+      throw new Error(
+        `${topic} has ${have} partitions, the ledger has ${partitions}: growing it means a new queue name after a drain`,
+      );
+    }
+  } finally {
+    await admin.close();
+  }
+}
+
+function kafkaConnection(settings: Settings, logger: Logger): KafkaConnection {
+  const mechanism = settings.KAFKA_SASL_MECHANISM;
+  return {
+    brokers: settings.KAFKA_BROKERS,
+    clientId: `ingress-${settings.INSTANCE}`,
+    logger,
+    ...(settings.KAFKA_TLS ? { ssl: true } : {}),
+    ...(mechanism === 'none'
+      ? {}
+      : {
+          sasl: { mechanism, username: settings.KAFKA_SASL_USERNAME, password: settings.KAFKA_SASL_PASSWORD },
+        }),
+  };
+}

@@ -1,0 +1,36 @@
+import { type ProblemCode, problems } from '@mersal/contracts';
+import { z } from 'zod';
+
+const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.string(),
+    detail: z.string().optional(),
+    errors: z
+      .array(z.object({ pointer: z.string(), code: z.string(), message: z.string() }))
+      .describe('all faults of the request, by JSON pointers into its body')
+      .optional(),
+    accepted: z
+      .union([z.literal(false), z.literal('unknown')])
+      .describe('of a send that was not acknowledged: whether it may be sent all the same')
+      .optional(),
+  })
+  .meta({ id: 'Problem', description: 'RFC 9457' });
+
+/** The documented error answers of a route, by status. */
+export function problemResponses(...codes: readonly ProblemCode[]): Record<number, object> {
+  const byStatus = new Map<number, ProblemCode[]>();
+  for (const code of codes)
+    byStatus.set(problems[code].status, [...(byStatus.get(problems[code].status) ?? []), code]);
+  return Object.fromEntries(
+    [...byStatus].map(([status, ofStatus]) => [
+      status,
+      {
+        description: ofStatus.map((code) => `\`${code}\`: ${problems[code].title}`).join('; '),
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  );
+}

@@ -1,0 +1,72 @@
+import { within } from './deadline.js';
+
+export interface ReadThroughOptions {
+  readonly name: string;
+  /** How old an answer may be, in ms. */
+  readonly maxAgeMs: number;
+  /** Most entries that exist, and most that do not: a flood of wrong keys pushes out no right one. */
+  readonly most: number;
+  /** Longest wait for a load, in ms; then DeadlinePassed. */
+  readonly timeoutMs: number;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
+}
+
+interface Entry<V> {
+  readonly value: V | undefined;
+  readonly at: number;
+}
+
+/**
+ * Remembers answers for a short time, least recently used first out. Callers of one key share one load. An answer that
+ * is too old is never given, also not while a new one can't be had: the load's error is.
+ */
+export class ReadThroughCache<V> {
+  readonly #options: ReadThroughOptions;
+  readonly #present = new Map<string, Entry<V>>();
+  readonly #absent = new Map<string, Entry<V>>();
+  readonly #loads = new Map<string, Promise<V | undefined>>();
+
+  constructor(options: ReadThroughOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#present.size + this.#absent.size;
+  }
+
+  /** `load` gives undefined where there is no such thing, which is remembered too. */
+  async get(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
+    const entry = this.#recall(this.#present, key) ?? this.#recall(this.#absent, key);
+    if (entry) return entry.value;
+    const { name, timeoutMs } = this.#options;
+    return within(name, timeoutMs, this.#loads.get(key) ?? this.#load(key, load));
+  }
+
+  #recall(entries: Map<string, Entry<V>>, key: string): Entry<V> | undefined {
+    const entry = entries.get(key);
+    if (!entry) return undefined;
+    entries.delete(key);
+    if (this.#options.now() - entry.at > this.#options.maxAgeMs) return undefined;
+    entries.set(key, entry);
+    return entry;
+  }
+
+  #load(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
+    // The age counts from before the question: the answer may have been read at once.
+    const at = this.#options.now();
+    const loading = load()
+      .then((value) => {
+        const entries = value === undefined ? this.#absent : this.#present;
+        entries.set(key, { value, at });
+        if (entries.size > this.#options.most) {
+          const oldest = entries.keys().next();
+          if (oldest.done !== true) entries.delete(oldest.value);
+        }
+        return value;
+      })
+      .finally(() => this.#loads.delete(key));
+    this.#loads.set(key, loading);
+    return loading;
+  }
+}

@@ -1,0 +1,94 @@
+import type { SendRequested } from '@mersal/contracts';
+import { z } from 'zod';
+import { principalOf } from '../auth/authenticate.js';
+import { Problem, type ProblemBody } from '../problems/problem.js';
+import { problemResponses } from '../problems/problem-schema.js';
+import { toFaults } from '../problems/zod-faults.js';
+import type { Routes } from '../routes.js';
+import type { AcceptSends } from './accept-sends.js';
+import { type AcceptedBody, acceptedBody } from './accepted-send.js';
+import { idempotencyKeyOf } from './idempotency.js';
+import { acceptedSchema, idempotencyHeaders } from './send-answers.js';
+import { sendBody } from './send-body.js';
+
+const BODY_LIMIT_BYTES = 2 * 1_024 * 1_024;
+const MOST_MESSAGES = 1_000;
+
+/** The items are read one by one: a bad one does not fail the rest. */
+const envelope = z.strictObject({ messages: z.array(z.unknown()).min(1).max(MOST_MESSAGES) });
+const documentedBody = z.strictObject({ messages: z.array(sendBody).min(1).max(MOST_MESSAGES) });
+const itemError = z.object({
+  error: z.object({
+    code: z.string(),
+    title: z.string(),
+    detail: z.string().optional(),
+    errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })).optional(),
+  }),
+});
+export const batchAnswer = z.object({ results: z.array(z.union([acceptedSchema, itemError])) });
+
+type ItemError = { readonly error: Pick<ProblemBody, 'code' | 'title' | 'detail' | 'errors'> };
+
+/** POST /api/whatsapp/send/batch: all good items are published together, and answered in order. */
+export function postBatch({ app, auth, unchecked }: Routes, accept: AcceptSends): void {
+  app.route({
+    method: 'POST',
+    url: '/api/whatsapp/send/batch',
+    bodyLimit: BODY_LIMIT_BYTES,
+    onRequest: auth('send', 'send:any'),
+    ...unchecked,
+    schema: {
+      operationId: 'sendBatch',
+      summary: `Accept up to ${MOST_MESSAGES} messages`,
+      tags: ['sending'],
+      security: [{ key: [] }],
+      headers: idempotencyHeaders,
+      body: documentedBody,
+      response: {
+        202: batchAnswer.describe(
+          'a result for each message, in order; those without an error are in the log',
+        ),
+        ...problemResponses(
+          'validation_failed',
+          'malformed_json',
+          'unauthorized',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'queue_unavailable',
+          'store_unavailable',
+          'overloaded',
+          'shutting_down',
+        ),
+      },
+    },
+    handler: async (request, reply) => {
+      const key = idempotencyKeyOf(request.headers['idempotency-key']);
+      const parsed = envelope.safeParse(request.body);
+      if (!parsed.success) throw new Problem('validation_failed', { errors: toFaults(parsed.error.issues) });
+      const results: (AcceptedBody | ItemError)[] = [];
+      const sends: SendRequested[] = [];
+      for (const [place, raw] of parsed.data.messages.entries()) {
+        const itemKey = key === undefined ? undefined : `${key} ${place}`;
+        try {
+          const send = await accept.prepare(principalOf(request), raw, itemKey);
+          sends.push(send);
+          results.push(acceptedBody(send));
+        } catch (error) {
+          if (!(error instanceof Problem) || error.status >= 500) throw error;
+          const { code, title, detail, errors } = error.body;
+          results.push({
+            error: {
+              code,
+              title,
+              ...(detail === undefined ? {} : { detail }),
+              ...(errors === undefined ? {} : { errors }),
+            },
+          });
+        }
+      }
+      if (sends.length > 0) await accept.publish(sends, request.beganAt);
+      return reply.code(202).send({ results });
+    },
+  });
+}

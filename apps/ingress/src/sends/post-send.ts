@@ -1,0 +1,51 @@
+import { principalOf } from '../auth/authenticate.js';
+import { problemResponses } from '../problems/problem-schema.js';
+import type { Routes } from '../routes.js';
+import type { AcceptSends } from './accept-sends.js';
+import { acceptedBody } from './accepted-send.js';
+import { idempotencyKeyOf } from './idempotency.js';
+import { acceptedSchema, idempotencyHeaders } from './send-answers.js';
+import { sendBody } from './send-body.js';
+
+const BODY_LIMIT_BYTES = 64 * 1_024;
+
+/** POST /api/whatsapp/send */
+export function postSend({ app, auth, unchecked }: Routes, accept: AcceptSends): void {
+  app.route({
+    method: 'POST',
+    url: '/api/whatsapp/send',
+    bodyLimit: BODY_LIMIT_BYTES,
+    onRequest: auth('send', 'send:any'),
+    ...unchecked,
+    schema: {
+      operationId: 'sendMessage',
+      summary: 'Accept a message for sending',
+      tags: ['sending'],
+      security: [{ key: [] }],
+      headers: idempotencyHeaders,
+      body: sendBody,
+      response: {
+        202: acceptedSchema.describe('accepted: it is in the log; Location says where to read on'),
+        ...problemResponses(
+          'validation_failed',
+          'malformed_json',
+          'unauthorized',
+          'forbidden',
+          'body_too_large',
+          'unsupported_media_type',
+          'idempotency_key_reused',
+          'queue_unavailable',
+          'store_unavailable',
+          'overloaded',
+          'shutting_down',
+        ),
+      },
+    },
+    handler: async (request, reply) => {
+      const key = idempotencyKeyOf(request.headers['idempotency-key']);
+      const send = await accept.prepare(principalOf(request), request.body, key);
+      await accept.publish([send], request.beganAt);
+      return reply.code(202).header('location', `/api/messages/${send.messageId}`).send(acceptedBody(send));
+    },
+  });
+}

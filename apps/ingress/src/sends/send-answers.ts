@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+export const acceptedSchema = z.object({
+  id: z.string(),
+  status: z.literal('queued'),
+  restaurantId: z.string(),
+  conversationId: z.string(),
+  priority: z.int(),
+  acceptedAt: z.iso.datetime(),
+  sendAt: z.iso.datetime().optional(),
+  expiresAt: z.iso.datetime().optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const idempotencyHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(255)
+    .describe(
+      'visible ASCII; the same key and body give the same id. In a batch it counts for each item by its place',
+    )
+    .optional(),
+});
