@@ -30,14 +30,33 @@ export async function readCacheOffset(database: Database, partition: number): Pr
 }
 
 /**
- * Adds a batch's counts and moves the offset in one transaction: only if the offset still is where this reader began,
- * so that neither a crash nor a second reader counts a record twice. Throws LedgerError `offset_gap` otherwise.
+ * The highest running number counted of each of the named processes. Together with the offset it stays true until the
+ * offset moves: whoever adds panes moves it.
+ */
+export async function readCacheProducers(
+  database: Database,
+  partition: number,
+  producers: readonly string[],
+): Promise<Map<string, number>> {
+  const rows = await database.run({
+    name: 'read-cache-producers',
+    text: 'select producer, sequence from cache_producer where partition = $1 and producer = any($2::text[])',
+    values: [partition, producers],
+  });
+  return new Map(rows.map((row) => [row['producer'] as string, Number(row['sequence'])]));
+}
+
+/**
+ * Adds a batch's counts, notes the highest running number of each process in it, and moves the offset, in one transaction:
+ * only if the offset still is where this reader began, so that neither a crash nor a second reader counts a record twice.
+ * Throws LedgerError `offset_gap` otherwise.
  */
 export async function addPanes(
   database: Database,
   partition: number,
   range: { readonly first: bigint; readonly next: bigint },
   panes: readonly PaneCount[],
+  producers: ReadonlyMap<string, number> = new Map(),
 ): Promise<void> {
   await database.conversation(async (run) => {
     const moved = await run({
@@ -52,6 +71,17 @@ export async function addPanes(
         'offset_gap',
         `partition ${partition} of the template events is not counted up to ${range.first}`,
       );
+    }
+    if (producers.size > 0) {
+      await run({
+        name: 'note-cache-producers',
+        text: `
+          insert into cache_producer as p (partition, producer, sequence)
+          select $1, i.producer, i.sequence from unnest($2::text[], $3::bigint[]) i(producer, sequence)
+          on conflict (partition, producer) do update
+             set sequence = greatest(p.sequence, excluded.sequence), seen_at = clock_timestamp()`,
+        values: [partition, [...producers.keys()], [...producers.values()]],
+      });
     }
     const column = <T>(pick: (pane: PaneCount) => T): T[] => panes.map(pick);
     await run({
@@ -86,6 +116,23 @@ export async function addPanes(
         column((p) => p.creations),
       ],
     });
+  });
+}
+
+/** Forgets panes of event times, and processes last seen, before these times, ms since 1970. Totals stay. */
+export async function pruneCachePanes(
+  database: Database,
+  before: { readonly panes: number; readonly producers: number },
+): Promise<void> {
+  await database.run({
+    name: 'prune-cache-panes',
+    text: 'delete from cache_pane where pane < $1::timestamptz',
+    values: [new Date(before.panes).toISOString()],
+  });
+  await database.run({
+    name: 'prune-cache-producers',
+    text: 'delete from cache_producer where seen_at < $1::timestamptz',
+    values: [new Date(before.producers).toISOString()],
   });
 }
 

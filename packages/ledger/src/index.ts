@@ -2,7 +2,9 @@ export {
   addPanes,
   type KeyCounts,
   type PaneCount,
+  pruneCachePanes,
   readCacheOffset,
+  readCacheProducers,
   readCacheTotals,
   readCacheWindow,
 } from './cache-panes.js';
