@@ -11,6 +11,7 @@ import { OffsetCommits } from './admission/offset-commits.js';
 import { createDelivery } from './delivery/deliver-message.js';
 import { SettleQueue } from './delivery/settle-queue.js';
 import { Templates } from './delivery/templates.js';
+import { releaseClaim } from './delivery/verdict.js';
 import { Dispatch } from './dispatch/dispatch.js';
 import { Engine } from './dispatch/engine.js';
 import { OutboxPublisher } from './outbox/outbox-publisher.js';
@@ -150,6 +151,10 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     tenants,
     rate: group ?? createUnlimitedRate(now),
     deliver,
+    release: async (claim) => ({
+      ...(await settlements.settle(releaseClaim(claim, wallClock()))),
+      released: true,
+    }),
     onSettled: outbox.hint,
     onRateEpoch: () => group?.refresh() ?? Promise.resolve(),
     onFatal: fail,

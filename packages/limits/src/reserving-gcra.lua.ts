@@ -12,6 +12,8 @@
  * last one.
  */
 export const HORIZON_US = 250_000;
+/** No instant is nearer: in the meantime the claim is made, so that its instant is not over before it. */
+export const LEAD_US = 8_000;
 const AFTER_FLUSH_US = 1_000_000;
 const KEEP_S = 86_400;
 
@@ -21,7 +23,7 @@ local now = time[1] * 1000000 + time[2]
 local interval = ARGV[4] * 1000000 / ARGV[3]
 local tat = tonumber(redis.call('get', KEYS[1])) or (now + ${AFTER_FLUSH_US})
 local lost = tat == now + ${AFTER_FLUSH_US}
-if tat < now then tat = now end
+if tat < now + ${LEAD_US} then tat = now + ${LEAD_US} end
 local ahead = tat - now
 if lost then
   redis.call('set', KEYS[1], string.format('%.0f', tat), 'EX', ${KEEP_S})

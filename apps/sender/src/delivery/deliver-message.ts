@@ -16,6 +16,8 @@ export interface Delivery {
   /** Monotonic, in ms, from before the claim was sent. */
   readonly claimedAt: number;
   readonly instant: Instant;
+  /** Another instant, where the first was missed; undefined: give the claim back. */
+  readonly renew: () => Promise<Instant | undefined>;
 }
 
 export interface DeliveryParts {
@@ -39,7 +41,8 @@ export type Delivered = Settled & { readonly released: boolean };
 /*
  * One attempt
  *
- *   claimed ─► wait for the instant ─► still young, instant still valid? ─no─► release
+ *                    ┌─ missed: another instant ◄──┐
+ *   claimed ─► wait for the instant ─► still valid, the claim still young? ── too old ─► release
  *                                            │ yes
  *                                            ▼
  *              Twilio ─► outcome ─► verdict ─► settle ─► (suspend the restaurant)
@@ -47,8 +50,20 @@ export type Delivered = Settled & { readonly released: boolean };
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
   const { now, wallClock, gateway, templates, settlements, ledger, metrics, logger } = parts;
 
+  /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
+  const reach = async (delivery: Delivery): Promise<boolean> => {
+    let instant: Instant | undefined = delivery.instant;
+    for (;;) {
+      if (instant && instant.at > now()) await sleep(instant.at - now());
+      if (now() - delivery.claimedAt > parts.claimAgeMs) return false;
+      if (instant?.isValid(now())) return true;
+      instant = await delivery.renew();
+      if (!instant) return false;
+    }
+  };
+
   return async (delivery) => {
-    const { claim, tenant, instant } = delivery;
+    const { claim, tenant } = delivery;
     const { data: send, headers } = decodeEvent(claim.headers, claim.record) as {
       data: SendRequested;
       headers: { traceparent?: string };
@@ -70,8 +85,8 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
           send.content.kind === 'template'
             ? await templates.resolve(account, send.content.template)
             : undefined;
-        if (instant.at > now()) await sleep(instant.at - now());
-        if (now() - delivery.claimedAt > parts.claimAgeMs || !instant.isValid(now())) {
+        const inTime = await reach(delivery);
+        if (!inTime) {
           const settled = await settlements.settle(releaseClaim(claim, wallClock()));
           return { ...settled, released: true };
         }

@@ -1,4 +1,4 @@
-import { type Candidate, type Claim, type Ledger, LedgerError } from '@mersal/ledger';
+import { type Candidate, type Claim, type Ledger, LedgerError, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { Delivered, Delivery } from '../delivery/deliver-message.js';
@@ -14,6 +14,7 @@ export interface EngineParts {
   readonly tenants: TenantDirectory;
   readonly rate: GlobalRate;
   readonly deliver: (delivery: Delivery) => Promise<Delivered>;
+  readonly release: (claim: Claim) => Promise<Delivered>;
   readonly onSettled: () => void;
   /** Another epoch of the rate group: read it again. */
   readonly onRateEpoch: () => Promise<void>;
@@ -114,7 +115,8 @@ export class Engine {
       const claimedAt = this.#parts.now();
       const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length), rateEpoch);
       const usable = left.filter((instant) => instant.isValid(this.#parts.now()));
-      for (const claim of claims) this.#deliver(claim, claimedAt, usable.shift() ?? missed);
+      for (const claim of claims)
+        this.#deliver(claim, { claimedAt, rateEpoch, instant: usable.shift() ?? missed });
       left = usable;
       if (claims.length === 0 && this.#parts.dispatch.dispatcher.available(1) === 0) return;
     }
@@ -163,20 +165,17 @@ export class Engine {
     }
   }
 
-  #deliver(claim: Claim, claimedAt: number, instant: Instant): void {
-    const { tenants, dispatch, deliver, onSettled, onFatal } = this.#parts;
-    const tenant = tenants.byId(claim.tenant);
-    // The claim was made with the account that the database has; ours is older: its token may be, too.
-    const current = tenant && tenant.accountSid === claim.accountSid ? tenant : undefined;
+  #deliver(
+    claim: Claim,
+    permit: { claimedAt: number; rateEpoch: number | undefined; instant: Instant },
+  ): void {
+    const { dispatch, deliver, onSettled, onFatal } = this.#parts;
     const work = (async () => {
-      const known = current ?? (await tenants.refresh().then(() => tenants.byId(claim.tenant)));
-      if (!known) throw new Error('a claimed message has no restaurant');
-      const delivered = await deliver({
-        claim,
-        tenant: known,
-        claimedAt,
-        instant: known.accountSid === claim.accountSid ? instant : missed,
-      });
+      const tenant = await this.#tenantOf(claim);
+      const renew = (): Promise<Instant | undefined> => this.#renew(permit.rateEpoch);
+      const delivered = tenant
+        ? await deliver({ claim, tenant, claimedAt: permit.claimedAt, instant: permit.instant, renew })
+        : await this.#parts.release(claim);
       dispatch.dispatcher.ended(claim.tenant);
       if (delivered.next) dispatch.offer([delivered.next]);
       else if (delivered.released) dispatch.look([claim.tenant]);
@@ -187,6 +186,31 @@ export class Engine {
       this.#wake();
     });
     this.#underWay.add(tracked);
+  }
+
+  /** The restaurant with the account that the claim was made for; undefined where ours is older and stays so. */
+  async #tenantOf(claim: Claim): Promise<Tenant | undefined> {
+    const { tenants } = this.#parts;
+    const known = tenants.byId(claim.tenant);
+    if (known?.accountSid === claim.accountSid) return known;
+    await tenants.refresh();
+    const fresh = tenants.byId(claim.tenant);
+    return fresh?.accountSid === claim.accountSid ? fresh : undefined;
+  }
+
+  /** One more instant of the same epoch. */
+  async #renew(rateEpoch: number | undefined): Promise<Instant | undefined> {
+    try {
+      const reserved = await this.#parts.rate.reserve(1);
+      if (reserved.kind === 'wait') {
+        await pause(Math.max(1, reserved.retryAt - this.#parts.now()));
+        return missed;
+      }
+      return reserved.epoch === rateEpoch ? reserved.instants[0] : undefined;
+    } catch (error) {
+      if (error instanceof RateUnavailable) return undefined;
+      throw error;
+    }
   }
 
   #work(): Promise<void> {

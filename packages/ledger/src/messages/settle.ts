@@ -89,7 +89,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
            where attempt.outcome in ('unknown', 'ambiguous') or attempt.finished_at is null
         ), m as (
           update message x
-             set state = i.state, attempt = i.attempt, retries = x.retries + i.counted, due = coalesce(i.due, x.due),
+             set state = i.state, attempt = case when i.outcome is null then x.attempt else i.attempt end, retries = x.retries + i.counted, due = coalesce(i.due, x.due),
                  sid = coalesce(i.sid, x.sid), account_sid = i.account_sid, error_class = i.error_class,
                  error_code = i.error_code, changed_at = clock_timestamp()
             from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
