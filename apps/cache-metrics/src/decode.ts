@@ -1,0 +1,15 @@
+import { decodeEvent, type TemplateEvent, UndecodableRecord } from '@mersal/contracts';
+import type { InRecord } from '@mersal/kafka';
+
+/** The event of a record, or why it has none. */
+export function decodeTemplateEvent(record: InRecord): { event: TemplateEvent } | { reason: string } {
+  try {
+    const decoded = decodeEvent(record.headers, record.value);
+    if (decoded.type !== 'mersal.template.event.v1')
+      return { reason: `not a template event: ${decoded.type}` };
+    return { event: decoded.data };
+  } catch (error) {
+    if (!(error instanceof UndecodableRecord)) throw error;
+    return { reason: error.message };
+  }
+}

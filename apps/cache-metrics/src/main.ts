@@ -1,0 +1,29 @@
+import { ConfigError } from '@mersal/config';
+import { runService } from '@mersal/lifecycle';
+import { createLogger, stopTelemetry } from '@mersal/telemetry';
+import { compose } from './compose.js';
+import { readSettings, type Settings } from './settings.js';
+
+process.title = 'cacheMetrics';
+
+let settings: Settings;
+try {
+  settings = readSettings(process.env);
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+const logger = createLogger({
+  service: 'cache-metrics',
+  instance: settings.INSTANCE,
+  level: settings.LOG_LEVEL,
+});
+await runService({
+  name: 'cache-metrics',
+  logger,
+  start: async (scope) => {
+    scope.releases.push('telemetry', stopTelemetry);
+    await compose(settings, logger, scope);
+  },
+});
