@@ -3,11 +3,14 @@ import { inspect } from 'node:util';
 import { listenProbes, runService } from '@mersal/lifecycle';
 import { createSimulator, type SimulatedAccount, type Simulator } from './simulator.js';
 
-function write(level: string, fields: object, message: string): void {
+/** The numbers of pino's levels, as every service's log has them. */
+const LEVELS = { info: 30, warn: 40, fatal: 60 } as const;
+
+function write(level: keyof typeof LEVELS, fields: object, message: string): void {
   const { err, ...rest } = fields as { err?: unknown };
   const error = err === undefined ? {} : { err: inspect(err) };
   process.stdout.write(
-    `${JSON.stringify({ level, time: Date.now(), name: 'twilio-simulator', ...rest, ...error, msg: message })}\n`,
+    `${JSON.stringify({ level: LEVELS[level], time: Date.now(), service: 'twilio-simulator', ...rest, ...error, msg: message })}\n`,
   );
 }
 

@@ -43,10 +43,13 @@ export class EngineSet {
 
   /**
    * Kafka and Redis come by Maven, Postgres by npm: each starts as soon as its own is there.
-   * @param {{ progress: import('./progress.mjs').Progress, installed: Promise<void> }} options
+   * @param {object} options
+   * @param {import('./progress.mjs').Progress} options.progress
+   * @param {Promise<void>} options.installed
+   * @param {(database: string) => Promise<void>} options.onDatabase what needs Postgres alone is done while Kafka boots
    * @returns {Promise<Addresses>}
    */
-  async start({ progress, installed }) {
+  async start({ progress, installed, onDatabase }) {
     const { dir, cache } = this;
     const kafka = progress.step('Kafka', (onProgress) =>
       startKafka({ dir: join(dir, 'kafka'), cacheDir: cache, onProgress }).then((engine) =>
@@ -65,8 +68,9 @@ export class EngineSet {
         ),
       ),
     );
+    const prepared = postgres.then(({ url }) => onDatabase(url));
     // All of them settle before a failure is told, so that none starts behind the back of whoever cleans up.
-    const settled = await Promise.allSettled([kafka, redis, postgres]);
+    const settled = await Promise.allSettled([kafka, redis, postgres, prepared]);
     for (const one of settled) if (one.status === 'rejected') throw one.reason;
     return { kafka: (await kafka).brokers, redis: (await redis).url, database: (await postgres).url };
   }

@@ -14,8 +14,8 @@ import { writeJson } from './atomic-file.mjs';
  */
 
 /**
- * Brings an empty stack to where services can start: tables, topics, the demo restaurants. All of it by the operators'
- * command line, as anybody else would, and all of it may be repeated.
+ * Brings a stack with tables to where services can start: topics, the demo restaurants. By the operators' command line,
+ * as anybody else would, and all of it may be repeated.
  * @param {object} options
  * @param {string} options.root
  * @param {Record<string, string>} options.env
@@ -24,13 +24,16 @@ import { writeJson } from './atomic-file.mjs';
  * @param {(detail: string) => void} options.tell
  */
 export async function provision({ root, env, tenants, tenantsFile, tell }) {
-  tell('tables');
-  await mersal(root, env, ['migrate', 'deploy']);
   tell('topics');
   await mersal(root, env, ['topics', 'ensure']);
   tell('restaurants');
   writeJson(tenantsFile, tenants);
   await mersal(root, env, ['tenants', 'seed', '--file', tenantsFile, '--json']);
+}
+
+/** @param {string} root @param {Record<string, string>} env */
+export async function migrate(root, env) {
+  await mersal(root, env, ['migrate', 'deploy']);
 }
 
 /** @param {string} root @param {Record<string, string>} env @param {string[]} args */

@@ -11,7 +11,7 @@ import { choosePort } from './engines/free-port.mjs';
 import { hasJavaArtifacts } from './engines/java-artifacts.mjs';
 import { findJava, findMaven } from './engines/java.mjs';
 import { build, install, isBuilt, isInstalled } from './installation.mjs';
-import { provision } from './provision.mjs';
+import { migrate, provision } from './provision.mjs';
 import { endLeftovers, releaseRunLock, takeRunLock } from './run-lock.mjs';
 import { keptSecrets, tokenHash } from './secrets.mjs';
 import { appCommand, commonEnvironment, products, servicePlans } from './service-definitions.mjs';
@@ -102,7 +102,11 @@ export class Stack {
     );
 
     const installed = this.#install();
-    const addresses = await engines(installed);
+    const addresses = await engines(installed, async (database) => {
+      await installed;
+      const own = /** @type {Record<string, string>} */ ({ ...this.env, DATABASE_URL: database });
+      await progress.step('tables', () => migrate(this.root, own));
+    });
     await installed;
     if (options.traces) {
       const jaeger = await progress.step('Jaeger', (tell) =>
@@ -130,7 +134,7 @@ export class Stack {
         adminTokenHash: tokenHash(secrets.adminToken),
       }),
     };
-    await progress.step('tables, topics, restaurants', (tell) =>
+    await progress.step('topics, restaurants', (tell) =>
       provision({
         root: this.root,
         env: common,
@@ -178,32 +182,41 @@ export class Stack {
       },
     });
     const probes = new Set([ingressPort, simulator?.port ?? 0]);
+    /** @type {import("./service-set.mjs").ServiceSpec[]} */
+    const specs = [];
     for (const { name, app, env } of servicePlans({ senders: options.senders, simulator, ingressPort })) {
-      this.#proceed();
       const probePort = await choosePort(undefined, { except: probes });
       probes.add(probePort);
       const spec = { name, ...appCommand(this.root, app), probePort, pidDir: paths.services };
       const own = { ...common, ...env, INSTANCE: name, PROBE_PORT: String(probePort) };
       // Only ingress listens where PORT says; the caller's own PORT is not for the others.
       if (env.PORT === undefined) delete (/** @type {Record<string, string | undefined>} */ (own).PORT);
-      await progress.step(name, () => services.start([{ ...spec, env: own }]));
+      specs.push({ ...spec, env: own });
     }
+    await progress.step(`services: ${specs.map(({ name }) => name).join(', ')}`, () => services.start(specs));
     this.#proceed();
     services.complete();
     this.ready = { ingress, twilio, ownProvider: simulator !== undefined, tenants, services };
     return this.ready;
   }
 
-  /** @returns {Promise<(installed: Promise<void>) => Promise<import('./engine-set.mjs').Addresses>>} */
+  /**
+   * @returns {Promise<(installed: Promise<void>, onDatabase: (database: string) => Promise<void>) =>
+   *   Promise<import('./engine-set.mjs').Addresses>>}
+   */
   async #engines() {
     const { env, options, paths, progress } = this;
     if (options.engines === 'external') {
       if (options.fresh) this.#note('--fresh leaves external engines alone');
-      return async () => ({
-        kafka: /** @type {string} */ (env['KAFKA_BROKERS']).split(','),
-        redis: /** @type {string} */ (env['REDIS_URL']),
-        database: /** @type {string} */ (env['DATABASE_URL']),
-      });
+      const database = /** @type {string} */ (env['DATABASE_URL']);
+      return async (_installed, onDatabase) => {
+        await onDatabase(database);
+        return {
+          kafka: /** @type {string} */ (env['KAFKA_BROKERS']).split(','),
+          redis: /** @type {string} */ (env['REDIS_URL']),
+          database,
+        };
+      };
     }
     // Told before minutes are spent on anything else.
     await findJava(env);
@@ -211,7 +224,7 @@ export class Stack {
     const set = new EngineSet({ dir: paths.engines, cache: paths.cache, onNote: (text) => this.#note(text) });
     if (options.fresh) await set.forget();
     this.#releases.push(set);
-    return (installed) => set.start({ progress, installed });
+    return (installed, onDatabase) => set.start({ progress, installed, onDatabase });
   }
 
   async #install() {

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ledger, LedgerError } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
@@ -34,6 +36,8 @@ export class Upkeep {
   }
 
   start(): void {
+    // One for each chore that waits.
+    setMaxListeners(20, this.#stop.signal);
     this.#running = Promise.all(this.#chores().map((chore) => this.#repeat(chore)));
   }
 
@@ -112,10 +116,7 @@ export class Upkeep {
           `${chore.name}: the ledger does not answer`,
         );
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, chore.everyMs);
-        signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-      });
+      await sleep(chore.everyMs, undefined, { signal }).catch(() => undefined);
     }
   }
 }
