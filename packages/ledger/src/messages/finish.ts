@@ -64,13 +64,13 @@ export function finishUnsent(
   };
 }
 
-/** A cancelled message whose record has not come through Kafka yet: admission will find the id taken. */
+/** A cancelled message whose record has not come through Kafka yet: admission will find the id taken. Whole ms, as lists are paged by. */
 export function writeTombstone(tenant: number, u: string, tag: string): Statement {
   return {
     name: 'write-tombstone',
     text: `
       insert into message (tenant, u, tag, partition, lane, conversation, priority, seq, state, due, accepted_at)
-      select t.id, $2, $3, t.partition, 0, '', 0, 0, ${MESSAGE.cancelled}, '-infinity', clock_timestamp()
+      select t.id, $2, $3, t.partition, 0, '', 0, 0, ${MESSAGE.cancelled}, '-infinity', date_trunc('milliseconds', clock_timestamp())
         from tenant t where t.id = $1
       on conflict (tenant, u) do nothing
       returning u`,
