@@ -90,6 +90,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     logger,
     metrics,
     version: '0.1.0',
+    publicUrl: settings.PUBLIC_URL,
     now,
     isDraining: () => state === 'draining',
   });

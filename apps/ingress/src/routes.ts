@@ -1,5 +1,21 @@
-import type { Scope } from '@mersal/ledger';
+import type { Principal, Scope } from '@mersal/ledger';
+import type { Span } from '@mersal/telemetry';
 import type { FastifyInstance, onRequestAsyncHookHandler, RouteShorthandOptions } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** When it came, monotonic ms. */
+    beganAt: number;
+    /** Its span; ends with the answer. */
+    span: Span | null;
+    /** Who asks; null on routes that need no key. */
+    principal: Principal | null;
+  }
+  interface FastifyContextConfig {
+    /** Where the caller's traceparent stands; default: in the header of that name. */
+    traceparentIn?: 'query';
+  }
+}
 
 /** What every feature needs to add its routes. */
 export interface Routes {

@@ -15,6 +15,7 @@ export interface ServerOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly version: string;
+  readonly publicUrl: string;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Whether the service is going down: answers then end their connections. */
@@ -26,6 +27,10 @@ const MOST_REQUESTS = 5_000;
 /** Longest time for a whole request to arrive, in ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
 
+/** What the page at /docs may load. */
+const DOCS_POLICY =
+  "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
 /** The HTTP server without its routes: spans, problems, limits, documents. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const app = fastify({
@@ -34,7 +39,9 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     return503OnClosing: false,
     requestTimeout: REQUEST_TIMEOUT_MS,
     bodyLimit: 64 * 1_024,
-    frameworkErrors: (error, _request, reply) => sendProblem(reply, toProblem(error)),
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, toProblem(error));
+    },
     clientErrorHandler: (_error, socket) => {
       if (!socket.writable || socket.destroyed) return;
       const body = JSON.stringify(
@@ -56,7 +63,13 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     if (options.isDraining()) reply.header('connection', 'close');
     done(null, payload);
   });
-  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] } } });
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    strictTransportSecurity: options.publicUrl.startsWith('https:'),
+  });
   await app.register(formbody, { bodyLimit: 64 * 1_024 });
   await app.register(swagger, {
     openapi: {
@@ -76,7 +89,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true });
+  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: DOCS_POLICY });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
 }

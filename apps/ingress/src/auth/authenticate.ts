@@ -3,13 +3,6 @@ import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../problems/problem.js';
 import type { Principals } from './principals.js';
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who asks; null on routes that need no key. */
-    principal: Principal | null;
-  }
-}
-
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 
 /** A hook that lets only keys through that have one of the scopes. `admin` has every right. */

@@ -2,9 +2,8 @@ import { decodeEvent, joinMessageId, type SendRequested, UndecodableRecord } fro
 import type { MessageView } from '@mersal/ledger';
 import { traceIdOf } from '@mersal/telemetry';
 import { z } from 'zod';
+import { timeText } from '../requests/time-text.js';
 import { type TimelineEntry, timelineOf } from './timeline.js';
-
-const time = z.iso.datetime();
 
 export const messageSummarySchema = z.object({
   id: z.string(),
@@ -20,8 +19,8 @@ export const messageSummarySchema = z.object({
     z.object({
       attempt: z.int(),
       outcome: z.string(),
-      startedAt: time,
-      finishedAt: time.nullable(),
+      startedAt: timeText,
+      finishedAt: timeText.nullable(),
       httpStatus: z.int().nullable(),
       code: z.int().nullable(),
       sid: z.string().nullable(),
@@ -30,17 +29,17 @@ export const messageSummarySchema = z.object({
   sid: z.string().nullable().describe("the provider's id, once it accepted the message"),
   error: z.object({ class: z.string(), code: z.int().nullable() }).nullable(),
   redrives: z.int(),
-  acceptedAt: time.nullable(),
-  changedAt: time.nullable(),
-  sendAt: time.nullable(),
-  expiresAt: time.nullable(),
+  acceptedAt: timeText.nullable(),
+  changedAt: timeText.nullable(),
+  sendAt: timeText.nullable(),
+  expiresAt: timeText.nullable(),
   traceId: z.string().nullable(),
   metadata: z.record(z.string(), z.unknown()).nullable(),
 });
 export const messageSchema = messageSummarySchema.extend({
   timeline: z.array(
     z.object({
-      at: time,
+      at: timeText,
       event: z.string(),
       attempt: z.int().optional(),
       outcome: z.string().optional(),

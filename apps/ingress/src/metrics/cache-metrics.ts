@@ -1,6 +1,7 @@
 import { type Database, type KeyCounts, readCacheTotals, readCacheWindow } from '@mersal/ledger';
 import { z } from 'zod';
 import { problemResponses } from '../problems/problem-schema.js';
+import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import { type CacheHealth, cacheHealth } from './cache-health.js';
 import type { MetricsAccess } from './metrics-access.js';
@@ -19,7 +20,7 @@ export const cacheMetricsSchema = z.object({
   runtime: countsSchema
     .extend({
       byKey: z.record(z.string(), countsSchema),
-      window: countsSchema.extend({ from: z.iso.datetime(), to: z.iso.datetime() }),
+      window: countsSchema.extend({ from: timeText, to: timeText }),
       events: count.describe('events counted'),
     })
     .describe('all time, all instances'),

@@ -1,6 +1,7 @@
 import type { QueueCounts } from '@mersal/ledger';
 import { z } from 'zod';
 import { problemResponses } from '../problems/problem-schema.js';
+import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import type { MetricsAccess } from './metrics-access.js';
 
@@ -20,7 +21,7 @@ export const queueMetricsSchema = z.object({
   held: count,
   unknown: count,
   tenantConcurrency: z.record(z.string(), z.object({ active: count, limit: count })),
-  at: z.iso.datetime(),
+  at: timeText,
 });
 export type QueueMetrics = z.infer<typeof queueMetricsSchema>;
 

@@ -32,7 +32,7 @@ function publishProblem(error: PublishError): Problem {
 
 /** Fastify's own errors, by their codes. */
 function frameworkProblem(error: unknown): Problem | undefined {
-  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
+  const { code, statusCode } = (error ?? {}) as { code?: unknown; statusCode?: unknown };
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new Problem('body_too_large');

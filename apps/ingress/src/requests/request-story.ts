@@ -1,26 +1,5 @@
-import {
-  failSpan,
-  type Logger,
-  type Metrics,
-  type Span,
-  SpanKind,
-  startSpan,
-  withSpan,
-} from '@mersal/telemetry';
+import { failSpan, type Logger, type Metrics, SpanKind, startSpan, withSpan } from '@mersal/telemetry';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** When it came, monotonic ms. */
-    beganAt: number;
-    /** Its span; ends with the answer. */
-    span: Span | null;
-  }
-  interface FastifyContextConfig {
-    /** Where the caller's traceparent stands; default: in the header of that name. */
-    traceparentIn?: 'query';
-  }
-}
 
 export interface RequestStoryOptions {
   readonly metrics: Metrics;

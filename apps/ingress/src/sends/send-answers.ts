@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { timeText } from '../requests/time-text.js';
 
 export const acceptedSchema = z.object({
   id: z.string(),
@@ -6,9 +7,9 @@ export const acceptedSchema = z.object({
   restaurantId: z.string(),
   conversationId: z.string(),
   priority: z.int(),
-  acceptedAt: z.iso.datetime(),
-  sendAt: z.iso.datetime().optional(),
-  expiresAt: z.iso.datetime().optional(),
+  acceptedAt: timeText,
+  sendAt: timeText.optional(),
+  expiresAt: timeText.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
@@ -17,6 +18,7 @@ export const idempotencyHeaders = z.object({
     .string()
     .min(1)
     .max(255)
+    .regex(/^[!-~]+$/)
     .describe(
       'visible ASCII; the same key and body give the same id. In a batch it counts for each item by its place',
     )

@@ -7,15 +7,27 @@ export const MAX_DEPTH = 16;
 export const LONGEST_DELAY_MS = 30 * 86_400_000;
 export const DEFAULT_PRIORITY = 5;
 
-const phone = (isOne: (text: string) => boolean) =>
-  z.string().refine(isOne, {
-    error: 'must be a phone number in E.164 form, like +966500000000',
-    params: { code: 'phone_invalid' },
-  });
-const instant = z.iso.datetime({
-  offset: true,
-  error: 'must be a time in ISO 8601 with a zone, like 2026-01-31T18:00:00Z',
-});
+const phone = (isOne: (text: string) => boolean, description: string) =>
+  z
+    .string()
+    .refine(isOne, {
+      error: 'must be a phone number in E.164 form, like +966500000000',
+      params: { code: 'phone_invalid' },
+    })
+    .meta({
+      description,
+      pattern: '^(whatsapp:)?\\+[1-9][0-9]{6,14}$',
+      examples: ['+966500000000'],
+    });
+const isoTime = z.iso.datetime({ offset: true });
+const instant = (description: string) =>
+  z
+    .string()
+    .refine((text) => isoTime.safeParse(text).success, {
+      error: 'must be a time in ISO 8601 with a zone, like 2026-01-31T18:00:00Z',
+      params: { code: 'time_invalid' },
+    })
+    .meta({ description, format: 'date-time', examples: ['2026-01-31T18:00:00Z'] });
 const wellFormed = z.string().refine((text) => !/\p{Surrogate}/u.test(text), {
   error: 'must be well-formed Unicode',
   params: { code: 'not_unicode' },
@@ -24,7 +36,8 @@ const wellFormed = z.string().refine((text) => !/\p{Surrogate}/u.test(text), {
 /** The body of POST /api/whatsapp/send. What one field says of another is in send-relations. */
 export const sendBody = z
   .strictObject({
-    phoneNumber: phone((text) => recipientAddress(text) !== undefined).describe(
+    phoneNumber: phone(
+      (text) => recipientAddress(text) !== undefined,
       'the recipient in E.164 form; `whatsapp:` before it is allowed',
     ),
     text: wellFormed
@@ -55,19 +68,20 @@ export const sendBody = z
       .regex(/^\P{Cc}*$/u, 'must not hold control characters')
       .describe('messages of one conversation are sent in order; default: derived from the two numbers')
       .optional(),
-    fromNumber: phone((text) => whatsappAddress(text) !== undefined)
-      .describe("one of the restaurant's numbers; default its first")
-      .optional(),
+    fromNumber: phone(
+      (text) => whatsappAddress(text) !== undefined,
+      "one of the restaurant's numbers; default its first",
+    ).optional(),
     priority: z
       .int()
       .min(0)
       .max(10)
       .describe(`higher is sent earlier; default ${DEFAULT_PRIORITY}`)
       .optional(),
-    sendAt: instant
-      .describe('not before this time, up to 30 days ahead; a time that has passed means at once')
-      .optional(),
-    expiresAt: instant.describe('not after this time').optional(),
+    sendAt: instant(
+      'not before this time, up to 30 days ahead; a time that has passed means at once',
+    ).optional(),
+    expiresAt: instant('not after this time').optional(),
     metadata: z
       .record(z.string(), z.unknown())
       .describe(`given back with the message; up to ${MAX_METADATA_BYTES} bytes of JSON`)
@@ -79,5 +93,8 @@ export const sendBody = z
       .describe('for platform keys only, and for them mandatory')
       .optional(),
   })
-  .meta({ description: 'A message: `text`, or `contentSid` or `template` with `contentVariables`' });
+  .meta({
+    description: 'A message: `text`, or `contentSid` or `template` with `contentVariables`',
+    oneOf: [{ required: ['text'] }, { required: ['contentSid'] }, { required: ['template'] }],
+  });
 export type SendBody = z.infer<typeof sendBody>;
