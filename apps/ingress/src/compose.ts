@@ -63,7 +63,8 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     live: {},
     ready: {
       server: () => ({ ok: state === 'serving', reason: state }),
-      kafka: () => ({ ok: publisher.connected, reason: publisher.connected ? 'connected' : 'not connected' }),
+      // A producer that Kafka disconnected for its idleness connects with the next record: ask whether it could.
+      kafka: async () => ({ ok: publisher.connected || (await admin.partitionCount(topics.send)) > 0 }),
       postgres: () => database.run({ name: 'ping', text: 'select 1', values: [] }).then(() => ({ ok: true })),
     },
     metrics: serveMetrics,

@@ -4,8 +4,10 @@ import type { FastifyInstance, onRequestAsyncHookHandler, RouteShorthandOptions 
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** When it came, monotonic ms. */
+    /** When it came, monotonic ms; later by as long as its body took to arrive. */
     beganAt: number;
+    /** Monotonic ms. */
+    bodyAwaitedAt: number;
     /** Its span; ends with the answer. */
     span: Span | null;
     /** Who asks; null on routes that need no key. */

@@ -18,11 +18,12 @@ export interface ServerOptions {
   readonly publicUrl: string;
   /** Monotonic milliseconds. */
   readonly now: () => number;
+  /** Most requests under way at once, default 5,000; the next ones are refused before their bodies are read. */
+  readonly mostRequests?: number;
   /** Whether the service is going down: answers then end their connections. */
   readonly isDraining: () => boolean;
 }
 
-/** Most requests under way at once; the next ones are refused before their bodies are read. */
 const MOST_REQUESTS = 5_000;
 /** Longest time for a whole request to arrive, in ms. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -58,7 +59,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.decorateRequest('principal', null);
   answerProblems(app, options.logger);
   tellRequests(app, options);
-  limitRequests(app);
+  limitRequests(app, options.mostRequests ?? MOST_REQUESTS);
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (options.isDraining()) reply.header('connection', 'close');
     done(null, payload);
@@ -94,14 +95,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app;
 }
 
-function limitRequests(app: FastifyInstance): void {
+function limitRequests(app: FastifyInstance, most: number): void {
   let underWay = 0;
   app.addHook('onRequest', (_request, reply, done) => {
     underWay += 1;
     reply.raw.once('close', () => {
       underWay -= 1;
     });
-    if (underWay > MOST_REQUESTS) done(new Problem('overloaded', { accepted: false, headers: retryAfter }));
+    if (underWay > most) done(new Problem('overloaded', { accepted: false, headers: retryAfter }));
     else done();
   });
 }

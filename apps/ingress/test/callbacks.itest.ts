@@ -1,5 +1,5 @@
+import { createHmac } from 'node:crypto';
 import { decodeEvent, partitionFor, topicNames } from '@mersal/contracts';
-import twilio from 'twilio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fixture, openFixture, PARTITIONS, type TestTenant } from './ingress-fixture.js';
 
@@ -10,11 +10,19 @@ let messageId: string;
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 beforeAll(async () => {
   fixture = await openFixture();
-  tenant = await fixture.tenant('bayt al:shawarma'.replace(' ', '.'));
+  tenant = await fixture.tenant('bayt.al:shawarma');
   other = await fixture.tenant('zafran');
   messageId = (await fixture.send(tenant, { phoneNumber: '+966501234567', text: 'x' })).body['id'] as string;
 }, 120_000);
 afterAll(() => fixture?.close());
+
+/** As Twilio's documentation has it: the URL and the form's sorted names and values, by HMAC-SHA1. */
+function sign(token: string, url: string, form: Record<string, string>): string {
+  const fields = Object.keys(form).sort();
+  return createHmac('sha1', token)
+    .update(url + fields.map((name) => `${name}${form[name] ?? ''}`).join(''))
+    .digest('base64');
+}
 
 interface Forgery {
   readonly token?: string;
@@ -46,11 +54,7 @@ async function callBack(forgery: Forgery = {}): Promise<{ status: number; text: 
   const signedUrl = `${forgery.signedFor ?? 'https://mersal.example'}${path}`;
   const signature =
     forgery.signature === undefined
-      ? twilio.getExpectedTwilioSignature(
-          forgery.token ?? tenant.authToken,
-          signedUrl,
-          forgery.signedForm ?? form,
-        )
+      ? sign(forgery.token ?? tenant.authToken, signedUrl, forgery.signedForm ?? form)
       : forgery.signature;
   const answer = await fetch(`${fixture.url}${path}`, {
     method: 'POST',

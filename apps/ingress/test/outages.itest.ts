@@ -30,7 +30,7 @@ describe('Kafka away', () => {
     for (let n = 0; n < 3; n += 1) {
       const began = performance.now();
       const answer = await fixture.send(tenant, GOOD);
-      expect(performance.now() - began).toBeLessThan(2_300);
+      expect(performance.now() - began).toBeLessThan(2_100);
       expect(answer).toMatchObject({ status: 503, body: { code: 'queue_unavailable' } });
       expect([false, 'unknown']).toContain(answer.body['accepted']);
       expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
