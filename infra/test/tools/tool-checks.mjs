@@ -1,0 +1,21 @@
+import { checkCompose } from './compose.mjs';
+import { checkDockerfile } from './hadolint.mjs';
+import { checkPrometheus } from './promtool.mjs';
+
+/**
+ * @typedef {object} Context
+ * @property {string} root the checkout
+ * @property {NodeJS.ProcessEnv} env
+ * @property {(detail: string) => void} tell
+ */
+/** @typedef {{ state: 'passed' | 'failed' | 'skipped', reason?: string }} CheckResult a reason wherever it did not pass */
+
+/**
+ * Checks whose tools `npm test` does not ask for. Each brings its tool along where it can, and else says what is missing.
+ * @type {readonly { name: string, run: (context: Context) => Promise<CheckResult> }[]}
+ */
+export const toolChecks = [
+  { name: 'Dockerfile (hadolint)', run: checkDockerfile },
+  { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
+  { name: 'Prometheus configuration (promtool)', run: checkPrometheus },
+];
