@@ -1,0 +1,29 @@
+export { NotJsonError } from './canonical-json.js';
+export {
+  closeTemplateCache,
+  configureTemplateCache,
+  flush,
+  forgetContentSid,
+  getCachedContentSid,
+  getCacheMetrics,
+  getCacheReport,
+  recordCacheCreation,
+  recordCacheHit,
+  recordCacheMiss,
+  startMetricsLogging,
+  stopMetricsLogging,
+} from './default-cache.js';
+export { hashData } from './hash-data.js';
+export type { CacheLogger } from './logger.js';
+export type { CacheMetrics } from './metrics/counts.js';
+export type { CacheHealth } from './metrics/health.js';
+export type { CacheEventDetails, RuntimeReport } from './metrics/recorder.js';
+export type { SidCacheTimes, TemplateCreator, TemplateFinder } from './sid-cache.js';
+export {
+  type CacheReport,
+  type DatabaseReport,
+  TemplateCache,
+  type TemplateCacheOptions,
+  type TemplateOptions,
+} from './template-cache.js';
+export { TemplateCacheError, type TemplateCacheErrorCode } from './template-cache-error.js';

@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import type { TemplateEvent } from '@mersal/contracts';
+import type { CacheLogger } from '../logger.js';
+import { shortHash } from '../hash-data.js';
+import { type CacheEventKind, type CacheMetrics, CountsByKey } from './counts.js';
+import { type CacheHealth, healthOf } from './health.js';
+import { SpikeWatch } from './spike-watch.js';
+
+export interface CacheEventDetails {
+  /** Which tier had it. */
+  readonly source?: 'memory' | 'redis' | 'database';
+  /** Why it was missed or created; at most 64 characters. */
+  readonly reason?: string;
+  /** Whose template it is. Default: the environment's account, else `default`. */
+  readonly restaurantId?: string;
+}
+
+export interface RuntimeReport extends CacheMetrics {
+  readonly byKey: Readonly<Record<string, CacheMetrics>>;
+  /** The last five minutes. */
+  readonly window: CacheMetrics;
+  readonly spike: boolean;
+}
+
+export interface RecorderOptions {
+  readonly logger: CacheLogger;
+  /** Milliseconds since 1970. */
+  readonly wallClock: () => number;
+  readonly defaultTenant: string;
+  /** Takes each event; undefined where there is no Kafka. */
+  readonly publish?: (event: TemplateEvent) => void;
+  /** Of this process; with the running number it makes an event unique. */
+  readonly producer?: string;
+}
+
+/** Counts what happens to the cache in this process, tells it to the log, and passes it on. */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #producer: string;
+  readonly #counts = new CountsByKey();
+  readonly #spikes = new SpikeWatch();
+  #sequence = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#producer = options.producer ?? randomUUID();
+  }
+
+  /** @throws RangeError where the key has not 1 to 256 characters, or the hash not 1 to 128 */
+  record(
+    kind: CacheEventKind,
+    key: string,
+    hash: string,
+    sid: string | undefined,
+    details: CacheEventDetails = {},
+  ): void {
+    if (key.length < 1 || key.length > 256) throw new RangeError('a cache key has 1 to 256 characters');
+    if (hash.length < 1 || hash.length > 128) throw new RangeError('a hash has 1 to 128 characters');
+    const { logger, wallClock, defaultTenant, publish } = this.#options;
+    const at = wallClock();
+    this.#counts.add(kind, key);
+    this.#log(kind, key, hash, sid, details);
+    const change = this.#spikes.add(kind, at);
+    if (change === 'opened') {
+      const rate = ((this.#spikes.window(at).missRate ?? 0) * 100).toFixed(1);
+      logger.warn({ key }, `🚨 ALERT: Cache miss spike detected! Miss rate: ${rate}%`);
+    } else if (change === 'closed') logger.info({}, 'the spike of cache misses is over');
+    if (publish === undefined) return;
+    this.#sequence += 1;
+    publish({
+      kind,
+      key,
+      hash,
+      tenant: (details.restaurantId ?? defaultTenant).slice(0, 64),
+      at,
+      producer: this.#producer,
+      sequence: this.#sequence,
+      ...(sid === undefined ? {} : { sid: sid.slice(0, 64) }),
+      ...(details.source === undefined ? {} : { source: details.source }),
+      ...(details.reason === undefined ? {} : { reason: details.reason.slice(0, 64) }),
+    });
+  }
+
+  metrics(): CacheMetrics {
+    return this.#counts.total.metrics();
+  }
+
+  report(): RuntimeReport {
+    const window = this.#spikes.window(this.#options.wallClock());
+    return { ...this.metrics(), byKey: this.#counts.byKey(), window, spike: this.#spikes.open };
+  }
+
+  health(): CacheHealth {
+    return healthOf(this.metrics(), this.#spikes.open);
+  }
+
+  #log(
+    kind: CacheEventKind,
+    key: string,
+    hash: string,
+    sid: string | undefined,
+    { source }: CacheEventDetails,
+  ): void {
+    const what =
+      sid === undefined ? `hash: ${shortHash(hash)}...` : `hash: ${shortHash(hash)}..., sid: ${sid}`;
+    const fields = source === undefined ? {} : { source };
+    if (kind === 'hit') this.#options.logger.debug(fields, `📊 HIT - ${key} (${what})`);
+    else if (kind === 'miss') this.#options.logger.debug(fields, `⚠️ MISS - ${key} (${what})`);
+    else this.#options.logger.info(fields, `🆕 CREATION - ${key} (${what})`);
+  }
+}

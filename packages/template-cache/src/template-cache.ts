@@ -1,0 +1,198 @@
+import { setTimeout as sleepFor } from 'node:timers/promises';
+import { topicNames } from '@mersal/contracts';
+import { kafkaConnection } from './events/kafka-environment.js';
+import { EventStream } from './events/event-stream.js';
+import { type CacheLogger, reasonOf, stderrLogger } from './logger.js';
+import type { CacheMetrics } from './metrics/counts.js';
+import type { CacheHealth } from './metrics/health.js';
+import { type CacheEventDetails, Recorder, type RuntimeReport } from './metrics/recorder.js';
+import { SidCache, type SidCacheTimes, type TemplateCreator, type TemplateFinder } from './sid-cache.js';
+import { identityOf, type TemplateIdentity } from './template-identity.js';
+import { DatabaseTier } from './tiers/database-tier.js';
+import { RedisTier } from './tiers/redis-tier.js';
+
+export interface TemplateCacheOptions {
+  /**
+   * KAFKA_BROKERS (and its TLS and SASL settings), REDIS_URL, DATABASE_URL, WHATSAPP_SEND_QUEUE_NAME, TWILIO_ACCOUNT_SID, LOG_LEVEL.
+   * Each may be missing: without Redis and Postgres the memory of this process is the cache, without Kafka nothing is published.
+   */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Default: JSON lines on stderr, from LOG_LEVEL on. */
+  readonly logger?: CacheLogger;
+  readonly times?: Partial<SidCacheTimes>;
+  /** Of all keys in Redis. */
+  readonly redisPrefix?: string;
+  /** Milliseconds since 1970. */
+  readonly wallClock?: () => number;
+}
+
+/** What a template is, besides its key. */
+export interface TemplateOptions {
+  /** Whose template it is. Default: TWILIO_ACCOUNT_SID, else `default`. */
+  readonly restaurantId?: string;
+  /** The account at the provider that it belongs to. Default: the restaurant. Give it where a restaurant may change its account. */
+  readonly accountSid?: string;
+  /** What is baked into the template. Not what its variables are filled with: each value would be a template of its own. */
+  readonly data?: unknown;
+  readonly language?: string;
+  readonly find?: TemplateFinder;
+}
+
+export interface DatabaseReport {
+  readonly reachable: boolean;
+  /** Templates stored, of all accounts; null where that can't be known. */
+  readonly templates: number | null;
+  readonly latencyMs: number;
+  readonly reason?: string;
+}
+
+export interface CacheReport {
+  /** This process. `events`: what waits for Kafka, was let go, was published; null without Kafka. */
+  readonly runtime: RuntimeReport & { readonly events: EventStream['state'] | null };
+  /** Null without DATABASE_URL. */
+  readonly database: DatabaseReport | null;
+  readonly health: CacheHealth;
+}
+
+const DEFAULT_TIMES: SidCacheTimes = { memoryMs: 300_000, creatorMs: 20_000, failureMs: 5_000, pollMs: 100 };
+
+/** The cache of one process. Opens no connection before it is used. */
+export class TemplateCache {
+  readonly #defaultAccount: string;
+  readonly #logger: CacheLogger;
+  readonly #events: EventStream | undefined;
+  readonly #redis: RedisTier | undefined;
+  readonly #database: DatabaseTier | undefined;
+  readonly #recorder: Recorder;
+  readonly #sids: SidCache;
+  #logging: NodeJS.Timeout | undefined;
+
+  constructor(options: TemplateCacheOptions = {}) {
+    const env = options.env ?? process.env;
+    this.#logger = options.logger ?? stderrLogger(env['LOG_LEVEL']);
+    this.#defaultAccount = env['TWILIO_ACCOUNT_SID'] || 'default';
+    const connection = kafkaConnection(env, this.#logger);
+    const topic = topicNames(env['WHATSAPP_SEND_QUEUE_NAME'] || undefined).templateEvents;
+    const events = connection && new EventStream({ connection, topic, logger: this.#logger });
+    this.#events = events;
+    const onError = (store: string) => (error: unknown) =>
+      this.#logger.debug({ reason: reasonOf(error) }, `a connection to ${store} broke`);
+    const prefix = options.redisPrefix ?? 'mersal:template';
+    this.#redis = env['REDIS_URL'] ? new RedisTier(env['REDIS_URL'], prefix, onError('Redis')) : undefined;
+    this.#database = env['DATABASE_URL']
+      ? new DatabaseTier(env['DATABASE_URL'], onError('Postgres'))
+      : undefined;
+    this.#recorder = new Recorder({
+      logger: this.#logger,
+      wallClock: options.wallClock ?? Date.now,
+      defaultTenant: this.#defaultAccount,
+      ...(events ? { publish: (event) => events.add(event) } : {}),
+    });
+    this.#sids = new SidCache({
+      redis: this.#redis,
+      database: this.#database,
+      recorder: this.#recorder,
+      logger: this.#logger,
+      times: { ...DEFAULT_TIMES, ...options.times },
+      sleep: async (ms) => {
+        await sleepFor(ms);
+      },
+      now: () => performance.now(),
+      random: Math.random,
+    });
+  }
+
+  /**
+   * The SID of a template; created by `creator` where none is known, once over all processes that share Redis and Postgres. Hits, misses
+   * and creations are recorded. Throws TemplateCacheError, or what the creator or the finder throws.
+   */
+  async getCachedContentSid(
+    key: string,
+    creator: TemplateCreator,
+    options: TemplateOptions = {},
+  ): Promise<string> {
+    const tenant = options.restaurantId ?? this.#defaultAccount;
+    return this.#sids.sidOf(this.#identity(key, options), tenant, creator, options.find);
+  }
+
+  /** To be told that the provider knows the SID no more: it is forgotten everywhere, unless another has taken its place. */
+  async forgetContentSid(key: string, sid: string, options: TemplateOptions = {}): Promise<void> {
+    await this.#sids.forget(this.#identity(key, options), sid);
+  }
+
+  recordCacheHit(key: string, hash: string, sid?: string, details?: CacheEventDetails): void {
+    this.#recorder.record('hit', key, hash, sid, details);
+  }
+
+  recordCacheMiss(key: string, hash: string, sid?: string, details?: CacheEventDetails): void {
+    this.#recorder.record('miss', key, hash, sid, details);
+  }
+
+  recordCacheCreation(key: string, hash: string, sid?: string, details?: CacheEventDetails): void {
+    this.#recorder.record('creation', key, hash, sid, details);
+  }
+
+  getCacheMetrics(): CacheMetrics {
+    return this.#recorder.metrics();
+  }
+
+  async getCacheReport(): Promise<CacheReport> {
+    const database = this.#database ? await databaseReport(this.#database) : null;
+    const health = this.#recorder.health();
+    return {
+      runtime: { ...this.#recorder.report(), events: this.#events?.state ?? null },
+      database,
+      health:
+        database?.reachable === false
+          ? { ...health, reasons: [...health.reasons, 'Postgres cannot be reached'] }
+          : health,
+    };
+  }
+
+  /** Logs the metrics every so many milliseconds, at least 100. Calling it again changes the interval. */
+  startMetricsLogging(everyMs: number): void {
+    if (!Number.isFinite(everyMs) || everyMs < 100) throw new RangeError('the interval is at least 100 ms');
+    this.stopMetricsLogging();
+    this.#logging = setInterval(() => {
+      this.#logger.info({}, `📊 Metrics: ${JSON.stringify(this.getCacheMetrics())}`);
+    }, everyMs);
+    this.#logging.unref();
+  }
+
+  stopMetricsLogging(): void {
+    clearInterval(this.#logging);
+    this.#logging = undefined;
+  }
+
+  /** Resolves once Kafka has every event recorded so far. Throws TemplateCacheError `flush_failed` after `timeoutMs`. */
+  async flush(timeoutMs = 10_000): Promise<void> {
+    await this.#events?.flush(timeoutMs);
+  }
+
+  /** Publishes what waits and ends every connection. Throws like `flush`, with the connections ended all the same. */
+  async close(timeoutMs = 10_000): Promise<void> {
+    this.stopMetricsLogging();
+    try {
+      await this.#events?.close(timeoutMs);
+    } finally {
+      this.#redis?.close();
+      await this.#database?.close();
+    }
+  }
+
+  #identity(key: string, options: TemplateOptions): TemplateIdentity {
+    const account = options.accountSid ?? options.restaurantId ?? this.#defaultAccount;
+    return identityOf({ account, key, language: options.language, data: options.data });
+  }
+}
+
+async function databaseReport(database: DatabaseTier): Promise<DatabaseReport> {
+  const from = performance.now();
+  const latencyMs = (): number => Math.round((performance.now() - from) * 10) / 10;
+  try {
+    const templates = await database.count();
+    return { reachable: true, templates, latencyMs: latencyMs() };
+  } catch (error) {
+    return { reachable: false, templates: null, latencyMs: latencyMs(), reason: reasonOf(error) };
+  }
+}

@@ -1,0 +1,194 @@
+import { templateEvent, type TemplateEvent } from '@mersal/contracts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { EventBuffer } from '../src/events/event-buffer.js';
+import { CountsByKey, OTHER_KEYS } from '../src/metrics/counts.js';
+import { healthOf } from '../src/metrics/health.js';
+import { Recorder } from '../src/metrics/recorder.js';
+import { SpikeWatch, WINDOW_MS } from '../src/metrics/spike-watch.js';
+import { collectingLogger } from './collecting-logger.js';
+
+const START = 1_790_000_000_000;
+const kind = fc.constantFrom('hit' as const, 'miss' as const, 'creation' as const);
+
+function recorderAt(clock: { now: number }) {
+  const logger = collectingLogger();
+  const events: TemplateEvent[] = [];
+  const recorder = new Recorder({
+    logger,
+    wallClock: () => clock.now,
+    defaultTenant: 'default',
+    publish: (event) => events.push(event),
+  });
+  return { logger, events, recorder };
+}
+
+describe('recording', () => {
+  it('counts everything, in all and by key, and numbers its events without a gap', () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ kind, key: fc.constantFrom('welcome', 'menu', 'x') })), (given) => {
+        const { recorder, events } = recorderAt({ now: START });
+        for (const one of given) recorder.record(one.kind, one.key, 'h1-abc', undefined);
+        const of = (which: string, key?: string): number =>
+          given.filter((one) => one.kind === which && (key === undefined || one.key === key)).length;
+        const { hits, misses, creations, totalRequests, hitRate, missRate } = recorder.metrics();
+        expect([hits, misses, creations]).toEqual([of('hit'), of('miss'), of('creation')]);
+        expect(totalRequests).toBe(hits + misses);
+        if (totalRequests === 0) expect([hitRate, missRate]).toEqual([null, null]);
+        else expect((hitRate ?? 0) + (missRate ?? 0)).toBeCloseTo(1);
+        for (const [key, counts] of Object.entries(recorder.report().byKey))
+          expect(counts.hits).toBe(of('hit', key));
+        expect(events.map((event) => event.sequence)).toEqual(given.map((_, n) => n + 1));
+      }),
+    );
+  });
+
+  it('makes events that fit their schema, with what it was told', () => {
+    const { recorder, events } = recorderAt({ now: START });
+    recorder.record('hit', 'key', 'hash123', 'sid123', { source: 'database' });
+    recorder.record('miss', 'k'.repeat(256), 'h', undefined, { reason: 'r'.repeat(200), restaurantId: 'r1' });
+    for (const event of events) expect(templateEvent.safeParse(event).success).toBe(true);
+    expect(events[0]).toMatchObject({
+      kind: 'hit',
+      key: 'key',
+      hash: 'hash123',
+      sid: 'sid123',
+      source: 'database',
+    });
+    expect(events[0]).toMatchObject({ tenant: 'default', at: START });
+    expect(events[1]).toMatchObject({ tenant: 'r1' });
+    for (const key of ['', 'k'.repeat(257)])
+      expect(() => recorder.record('hit', key, 'h', undefined)).toThrow(RangeError);
+    expect(recorder.metrics().hits).toBe(1);
+  });
+
+  it('writes the lines that people grep for', () => {
+    const { recorder, logger } = recorderAt({ now: START });
+    recorder.record('hit', 'welcome', 'abc12345678', 'HX123456');
+    recorder.record('miss', 'categories', 'h1-xyz789012345', undefined);
+    recorder.record('creation', 'categories', 'h1-xyz789012345', 'HX789012');
+    expect(logger.lines).toEqual([
+      ['debug', '📊 HIT - welcome (hash: abc12345..., sid: HX123456)'],
+      ['debug', '⚠️ MISS - categories (hash: xyz78901...)'],
+      ['info', '🆕 CREATION - categories (hash: xyz78901..., sid: HX789012)'],
+    ]);
+  });
+
+  it('costs next to nothing', () => {
+    const { recorder } = recorderAt({ now: START });
+    const from = performance.now();
+    for (let n = 0; n < 20_000; n += 1)
+      recorder.record(n % 3 ? 'hit' : 'miss', `key-${n % 50}`, 'h', undefined);
+    expect((performance.now() - from) / 20_000).toBeLessThan(0.5);
+    expect(recorder.metrics().totalRequests).toBe(20_000);
+  });
+
+  it('stays bounded over any number of keys, without losing a count', () => {
+    const counts = new CountsByKey();
+    for (let n = 0; n < 5_000; n += 1) counts.add('miss', `key-${n}`);
+    const byKey = counts.byKey();
+    expect(Object.keys(byKey).length).toBe(1_001);
+    expect(byKey[OTHER_KEYS]?.misses).toBe(4_000);
+    expect(counts.total.misses).toBe(5_000);
+  });
+});
+
+describe('a spike of misses', () => {
+  it('is told once when it opens and once when it ends', () => {
+    const clock = { now: START };
+    const { recorder, logger } = recorderAt(clock);
+    const alerts = (): string[] => logger.lines.filter(([level]) => level === 'warn').map(([, line]) => line);
+    for (let n = 0; n < 7; n += 1) recorder.record('hit', 'k', 'h', undefined);
+    for (let n = 0; n < 12; n += 1) recorder.record('miss', 'k', 'h', undefined);
+    expect(alerts()).toEqual([]);
+    recorder.record('miss', 'k', 'h', undefined);
+    expect(alerts()).toEqual(['🚨 ALERT: Cache miss spike detected! Miss rate: 65.0%']);
+    for (let n = 0; n < 50; n += 1) recorder.record('miss', 'k', 'h', undefined);
+    expect(alerts()).toHaveLength(1);
+    clock.now += WINDOW_MS + 10_000;
+    recorder.record('hit', 'k', 'h', undefined);
+    expect(recorder.report()).toMatchObject({ spike: false, window: { totalRequests: 1 } });
+    expect(logger.lines.at(-1)).toEqual(['info', 'the spike of cache misses is over']);
+  });
+
+  it('sees exactly what its panes hold', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(kind, fc.nat(60_000))), (steps) => {
+        const watch = new SpikeWatch();
+        const seen: [string, number][] = [];
+        let now = START;
+        for (const [which, passed] of steps) {
+          now += passed;
+          watch.add(which, now);
+          seen.push([which, now]);
+        }
+        const oldest = (Math.floor(now / 10_000) - WINDOW_MS / 10_000 + 1) * 10_000;
+        const inside = seen.filter(([, at]) => at >= oldest);
+        const { hits, misses, creations } = watch.window(now);
+        expect(hits + misses + creations).toBe(inside.length);
+        expect(misses).toBe(inside.filter(([which]) => which === 'miss').length);
+      }),
+    );
+  });
+});
+
+describe('health', () => {
+  it('has the thresholds of the reference', () => {
+    const at = (hitRate: number | null) =>
+      healthOf({ hits: 0, misses: 0, creations: 0, hitRate, missRate: null, totalRequests: 0 }, false).status;
+    expect([0.951, 0.95, 0.9, 0.89, 0.8, 0.79, null].map(at)).toEqual([
+      'good',
+      'fair',
+      'fair',
+      'degraded',
+      'degraded',
+      'poor',
+      'unknown',
+    ]);
+  });
+});
+
+describe('events that wait', () => {
+  const event = (sequence: number): TemplateEvent => ({
+    kind: 'hit',
+    key: 'k',
+    hash: 'h',
+    tenant: 't',
+    at: START,
+    producer: 'p',
+    sequence,
+  });
+
+  it('leave in order, are bounded, and each is either acknowledged, waiting or counted as let go', () => {
+    const step = fc.oneof(
+      fc.record({ do: fc.constant('add' as const), n: fc.nat(30) }),
+      fc.record({ do: fc.constant('take' as const), n: fc.integer({ min: 1, max: 15 }) }),
+      fc.record({ do: fc.constantFrom('acknowledge' as const, 'drop' as const), n: fc.constant(0) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const buffer = new EventBuffer(20);
+        let added = 0;
+        let acknowledged = 0;
+        let last = 0;
+        let batch: readonly TemplateEvent[] = [];
+        for (const { do: what, n } of steps) {
+          if (what === 'add') for (let i = 0; i < n; i += 1) buffer.add(event((added += 1)));
+          else if (what === 'take') {
+            const taken = buffer.take(n);
+            if (batch.length > 0) expect(taken).toEqual(batch);
+            else for (const one of taken) expect(one.sequence).toBeGreaterThan(last);
+            batch = taken;
+            last = batch.at(-1)?.sequence ?? last;
+          } else {
+            if (what === 'acknowledge') acknowledged += batch.length;
+            buffer[what]();
+            batch = [];
+          }
+          expect(buffer.size).toBeLessThanOrEqual(20);
+          expect(acknowledged + buffer.size + buffer.trimmed).toBe(added);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,225 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { topicNames, topicSettings } from '@mersal/contracts';
+import { createAdmin } from '@mersal/kafka';
+import { migrate, openDatabase, readCacheTotals } from '@mersal/ledger';
+import { engines, freshDatabase, ownRedis, randomName, startService, waitFor } from '@mersal/testkit';
+import { Redis } from 'ioredis';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TemplateCache, type TemplateCacheOptions } from '../src/index.js';
+import { identityOf } from '../src/template-identity.js';
+import { RedisTier } from '../src/tiers/redis-tier.js';
+import { collectingLogger } from './collecting-logger.js';
+
+let database: string;
+let redis: string;
+let kafka: string;
+let prefix: string;
+let caches: TemplateCache[];
+
+beforeAll(async () => {
+  const shared = await engines();
+  redis = shared.redis;
+  kafka = shared.kafka.join(',');
+});
+beforeEach(async () => {
+  database = await freshDatabase('templates');
+  await migrate(database);
+  prefix = randomName('templates');
+  caches = [];
+});
+afterEach(async () => {
+  await Promise.all(caches.map((cache) => cache.close()));
+});
+
+/** As another process has it: connections and memory of its own. */
+function make(env: Record<string, string> = {}, more: TemplateCacheOptions = {}): TemplateCache {
+  const cache = new TemplateCache({
+    env: { REDIS_URL: redis, DATABASE_URL: database, ...env },
+    redisPrefix: prefix,
+    logger: collectingLogger(),
+    ...more,
+  });
+  caches.push(cache);
+  return cache;
+}
+
+/** A provider that takes its time and gives a new SID to whoever asks. */
+function provider(ms = 50) {
+  const made: string[] = [];
+  return {
+    made,
+    create: async (): Promise<string> => {
+      const sid = `HX00${made.length + 1}`;
+      made.push(sid);
+      await new Promise((resolve) => {
+        setTimeout(resolve, ms);
+      });
+      return sid;
+    },
+  };
+}
+
+describe('one template for many processes', () => {
+  it('is created once, and found in the nearest tier afterwards', async () => {
+    const { made, create } = provider();
+    const sids = await Promise.all(
+      Array.from({ length: 8 }, () => make().getCachedContentSid('welcome', create)),
+    );
+    expect(new Set(sids).size).toBe(1);
+    expect(made).toHaveLength(1);
+    const creations = caches.map((cache) => cache.getCacheMetrics().creations);
+    expect(creations.reduce((sum, n) => sum + n, 0)).toBe(1);
+
+    const logger = collectingLogger();
+    const later = make({}, { logger });
+    expect(await later.getCachedContentSid('welcome', create)).toBe(sids[0]);
+    await later.getCachedContentSid('welcome', create);
+    expect(later.getCacheMetrics()).toMatchObject({ hits: 2, misses: 0 });
+  });
+
+  it('survives a Redis that lost everything', async () => {
+    const own = await ownRedis();
+    try {
+      const { made, create } = provider(0);
+      const url = { REDIS_URL: own.url };
+      const sid = await make(url).getCachedContentSid('menu', create);
+      const admin = new Redis(own.url);
+      await admin.flushall();
+      admin.disconnect();
+      const other = make(url);
+      expect(await other.getCachedContentSid('menu', create)).toBe(sid);
+      expect(made).toHaveLength(1);
+
+      await own.kill();
+      const third = make(url);
+      expect(await third.getCachedContentSid('menu', create)).toBe(sid);
+      await third.getCachedContentSid('other', create);
+      expect(made).toHaveLength(2);
+    } finally {
+      await Promise.all(caches.splice(0).map((cache) => cache.close()));
+      await own.remove();
+    }
+  });
+
+  it('lets the first row count when the lock could not prevent a second creation', async () => {
+    const { made, create } = provider(200);
+    const logger = collectingLogger();
+    const without = { REDIS_URL: '' };
+    const caches = [make(without, { logger }), make(without, { logger })];
+    const sids = await Promise.all(caches.map((cache) => cache.getCachedContentSid('k', create)));
+    expect(made).toHaveLength(2);
+    expect(new Set(sids).size).toBe(1);
+    expect(logger.lines.filter(([, line]) => line.includes('left over at the provider'))).toHaveLength(1);
+  });
+
+  it('goes on when the process that held the lock has died', async () => {
+    const holder = new RedisTier(redis, prefix, () => {});
+    const identity = identityOf({ account: 'default', key: 'k', language: undefined, data: undefined });
+    try {
+      expect(await holder.acquire(identity, 300)).toBe('1');
+      expect(await holder.acquire(identity, 300)).toBeUndefined();
+      const { made, create } = provider(0);
+      expect(await make().getCachedContentSid('k', create)).toBe('HX001');
+      expect(made).toHaveLength(1);
+    } finally {
+      holder.close();
+    }
+  });
+
+  it('does not let a process that came too late replace what its successor stored', async () => {
+    const tier = new RedisTier(redis, prefix, () => {});
+    const identity = identityOf({ account: 'default', key: 'k', language: undefined, data: undefined });
+    try {
+      const first = await tier.acquire(identity, 20);
+      const second = await waitFor(() => tier.acquire(identity, 5_000));
+      expect(await tier.putFenced(identity, 'HXsecond', second)).toBe('HXsecond');
+      expect(await tier.putFenced(identity, 'HXfirst', String(first))).toBe('HXsecond');
+      expect(await tier.get(identity)).toBe('HXsecond');
+    } finally {
+      tier.close();
+    }
+  });
+
+  it('creates nothing while the table of templates is away, and says so', async () => {
+    const { made, create } = provider(0);
+    const cache = make({ DATABASE_URL: 'postgres://nobody:secret-word@127.0.0.1:1/none' });
+    await expect(cache.getCachedContentSid('k', create)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(made).toEqual([]);
+    const report = await cache.getCacheReport();
+    expect(report.database).toMatchObject({ reachable: false, templates: null });
+    expect(JSON.stringify(report)).not.toContain('secret-word');
+  });
+
+  it('is forgotten everywhere once the provider says that it is gone', async () => {
+    const { create } = provider(0);
+    const [one, two] = [make(), make()];
+    const sid = await one.getCachedContentSid('k', create);
+    await two.forgetContentSid('k', sid);
+    expect(await two.getCachedContentSid('k', create)).not.toBe(sid);
+    expect((await two.getCacheReport()).database).toMatchObject({ reachable: true, templates: 1 });
+  });
+});
+
+describe('events', () => {
+  it('reach the counts of all instances, number for number', async () => {
+    const connection = { brokers: kafka.split(','), clientId: 'test', logger: collectingLogger() };
+    const admin = createAdmin({ connection });
+    const topic = topicNames().templateEvents;
+    await admin.ensureTopics(
+      topicSettings(topicNames(), { partitions: 12, replication: 1 }).filter((one) => one.topic === topic),
+    );
+    await admin.close();
+    const key = randomName('welcome');
+    const service = await startService({
+      app: 'cache-metrics',
+      name: 'cache-metrics-1',
+      env: { KAFKA_BROKERS: kafka, DATABASE_URL: database },
+    });
+    const ledger = openDatabase({ url: database, max: 1, application: 'test', onError: () => {} });
+    try {
+      const instances = [make({ KAFKA_BROKERS: kafka }), make({ KAFKA_BROKERS: kafka })];
+      const { create } = provider(0);
+      for (const cache of instances) {
+        for (let n = 0; n < 700; n += 1) cache.recordCacheHit(key, 'h', 'HX1', { source: 'memory' });
+        for (let n = 0; n < 30; n += 1) cache.recordCacheMiss(key, 'h');
+        await cache.getCachedContentSid(key, create);
+      }
+      await Promise.all(instances.map((cache) => cache.flush()));
+      const local = instances.map((cache) => cache.getCacheMetrics());
+      const sum = (of: 'hits' | 'misses' | 'creations'): number =>
+        local.reduce((all, one) => all + one[of], 0);
+      const expected = { hits: sum('hits'), misses: sum('misses'), creations: sum('creations') };
+      expect(expected).toEqual({ hits: 1_401, misses: 61, creations: 1 });
+      const counted = await waitFor(
+        async () => {
+          const counts = (await readCacheTotals(ledger, 10_000)).get(key);
+          return counts && counts.hits + counts.misses + counts.creations >= 1_463 ? counts : undefined;
+        },
+        { timeoutMs: 20_000, describe: 'the events to be counted' },
+      );
+      expect(counted).toEqual(expected);
+      expect((await instances[0]?.getCacheReport())?.runtime.events).toMatchObject({
+        buffered: 0,
+        trimmed: 0,
+      });
+    } finally {
+      await ledger.close();
+      await service.stop();
+    }
+  });
+
+  it('wait while Kafka is away: recording goes on, and flush says that they wait', async () => {
+    const silent: Server = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    await new Promise((resolve) => silent.close(resolve));
+    const cache = make({ KAFKA_BROKERS: `127.0.0.1:${port}`, REDIS_URL: '', DATABASE_URL: '' });
+    for (let n = 0; n < 12_000; n += 1) cache.recordCacheHit('k', 'h');
+    await expect(cache.flush(500)).rejects.toMatchObject({ code: 'flush_failed' });
+    const { runtime } = await cache.getCacheReport();
+    expect(runtime).toMatchObject({ hits: 12_000, events: { buffered: 10_000, trimmed: 2_000 } });
+    caches.splice(0);
+    await expect(cache.close(100)).rejects.toMatchObject({ code: 'flush_failed' });
+  });
+});
