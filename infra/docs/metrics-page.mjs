@@ -1,0 +1,34 @@
+import { metricCatalogue } from '@mersal/telemetry';
+
+import { table } from './markdown-table.mjs';
+
+/** docs/metrics.md: every metric of our own. */
+export function metricsPage() {
+  const rows = Object.entries(metricCatalogue).map(([name, metric]) => [
+    `\`${exposedName(name, metric)}\``,
+    metric.kind,
+    metric.unit === '1' ? '' : metric.unit,
+    metric.labels.map((label) => `\`${label}\``).join(', '),
+    metric.text,
+  ]);
+  return `# Metrics
+
+Every service serves \`/metrics\` in Prometheus' text format on its probe listener (PROBE_HOST, PROBE_PORT), together
+with \`/health/live\` and \`/health/ready\`. Names are as Prometheus shows them: counters end in \`_total\`, times in
+\`_seconds\`; a histogram has \`_bucket\`, \`_sum\` and \`_count\`. No label is a restaurant, a message or a number: what they
+may hold is bounded.
+
+${table(['Metric', 'Kind', 'Unit', 'Labels', 'Meaning'], rows)}
+
+Besides these there are Node's own (event loop delay and utilisation, garbage collection, heap) from OpenTelemetry's
+runtime instrumentation, and the simulator's \`simulator_*\`.
+
+A gauge that can not be known is absent, not zero: alert on its absence too.
+`;
+}
+
+/** As the Prometheus exporter writes it. @param {string} name @param {{ kind: string, unit: string }} metric */
+export function exposedName(name, { kind, unit }) {
+  const withUnit = unit === 's' ? `${name}_seconds` : name;
+  return kind === 'counter' ? `${withUnit}_total` : withUnit;
+}
