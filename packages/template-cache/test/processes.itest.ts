@@ -2,14 +2,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { topicNames, topicSettings } from '@mersal/contracts';
 import { createAdmin } from '@mersal/kafka';
-import { migrate, openDatabase, readCacheTotals } from '@mersal/ledger';
-import { engines, freshDatabase, ownRedis, randomName, startService, waitFor } from '@mersal/testkit';
+import { engines, ownRedis, randomName, startService, waitFor } from '@mersal/testkit';
 import { Redis } from 'ioredis';
+import pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { TemplateCache, type TemplateCacheOptions } from '../src/index.js';
 import { identityOf } from '../src/template-identity.js';
 import { RedisTier } from '../src/tiers/redis-tier.js';
 import { collectingLogger } from './collecting-logger.js';
+import { migratedDatabase } from './migrated-database.js';
 
 let database: string;
 let redis: string;
@@ -23,8 +24,7 @@ beforeAll(async () => {
   kafka = shared.kafka.join(',');
 });
 beforeEach(async () => {
-  database = await freshDatabase('templates');
-  await migrate(database);
+  database = await migratedDatabase('templates');
   prefix = randomName('templates');
   caches = [];
 });
@@ -176,7 +176,8 @@ describe('events', () => {
       name: 'cache-metrics-1',
       env: { KAFKA_BROKERS: kafka, DATABASE_URL: database },
     });
-    const ledger = openDatabase({ url: database, max: 1, application: 'test', onError: () => {} });
+    const client = new pg.Client({ connectionString: database });
+    await client.connect();
     try {
       const instances = [make({ KAFKA_BROKERS: kafka }), make({ KAFKA_BROKERS: kafka })];
       const { create } = provider(0);
@@ -193,8 +194,12 @@ describe('events', () => {
       expect(expected).toEqual({ hits: 1_401, misses: 61, creations: 1 });
       const counted = await waitFor(
         async () => {
-          const counts = (await readCacheTotals(ledger, 10_000)).get(key);
-          return counts && counts.hits + counts.misses + counts.creations >= 1_463 ? counts : undefined;
+          const { rows } = await client.query<typeof expected>(
+            `select hits::int, misses::int, creations::int from cache_total
+              where key = $1 and hits + misses + creations >= 1463`,
+            [key],
+          );
+          return rows[0];
         },
         { timeoutMs: 20_000, describe: 'the events to be counted' },
       );
@@ -204,7 +209,7 @@ describe('events', () => {
         trimmed: 0,
       });
     } finally {
-      await ledger.close();
+      await client.end();
       await service.stop();
     }
   });
