@@ -14,8 +14,8 @@ export function metricsPage() {
   return `# Metrics
 
 Every service serves \`/metrics\` in Prometheus' text format on its probe listener (PROBE_HOST, PROBE_PORT), together
-with \`/health/live\` and \`/health/ready\`. Names are as Prometheus shows them: counters end in \`_total\`, times in
-\`_seconds\`; a histogram has \`_bucket\`, \`_sum\` and \`_count\`. No label is a restaurant, a message or a number: what they
+with \`/health/live\` and \`/health/ready\`. Names are as Prometheus shows them: a counter
+ends in \`_total\`, a histogram has \`_bucket\`, \`_sum\` and \`_count\`; times are in seconds. No label is a restaurant, a message or a number: what they
 may hold is bounded.
 
 ${table(['Metric', 'Kind', 'Unit', 'Labels', 'Meaning'], rows)}
@@ -27,8 +27,7 @@ A gauge that can not be known is absent, not zero: alert on its absence too.
 `;
 }
 
-/** As the Prometheus exporter writes it. @param {string} name @param {{ kind: string, unit: string }} metric */
-export function exposedName(name, { kind, unit }) {
-  const withUnit = unit === 's' ? `${name}_seconds` : name;
-  return kind === 'counter' ? `${withUnit}_total` : withUnit;
+/** As the Prometheus exporter writes it. @param {string} name @param {{ kind: string }} metric */
+export function exposedName(name, { kind }) {
+  return kind === 'counter' ? `${name}_total` : name;
 }
