@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { cacheReport } from './commands/cache.js';
+import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
 import { queueMessage, queueMetrics } from './commands/queue.js';
@@ -130,5 +131,9 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description('hits and misses, all instances')
     .action(async () => show(await cacheReport(env(), now())));
 
+  program
+    .command('doctor')
+    .description('check everything and say what to do; exits 1 when something is wrong')
+    .action(async () => show(await doctor(settings(), logger, now)));
   return program;
 }

@@ -6,15 +6,20 @@ export function table(
 ): string {
   if (rows.length === 0) return none;
   const cells = [heads, ...rows].map((row) => heads.map((_, n) => show(row[n])));
-  const widths = heads.map((_, n) => Math.max(...cells.map((row) => [...(row[n] ?? '')].length)));
+  const widths = heads.map((_, n) => Math.max(...cells.map((row) => lengthOf(row[n] ?? ''))));
   return cells
     .map((row) =>
       row
-        .map((cell, n) => cell + ' '.repeat((widths[n] ?? 0) - [...cell].length))
+        .map((cell, n) => cell + ' '.repeat((widths[n] ?? 0) - lengthOf(cell)))
         .join('  ')
         .trimEnd(),
     )
     .join('\n');
+}
+
+/** In characters as a terminal counts them, near enough: names may be in any script. */
+function lengthOf(text: string): number {
+  return Array.from(text).length;
 }
 
 /** Unknown is not zero, and not empty either. */

@@ -8,7 +8,7 @@ export interface Finished {
   readonly out: string;
   readonly err: string;
   /** What it printed, read as JSON. */
-  json<T>(): T;
+  json(): unknown;
 }
 
 /** Runs the command line as its user does: a process of its own, nothing of this one's environment but PATH. */
@@ -28,5 +28,5 @@ export async function mersal(
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   child.stdin.end(options.input ?? '');
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-  return { code, out, err, json: <T>() => JSON.parse(out) as T };
+  return { code, out, err, json: () => JSON.parse(out) as unknown };
 }

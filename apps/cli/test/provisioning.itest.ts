@@ -61,7 +61,7 @@ describe('from an empty stack to restaurants that can send', () => {
   it('says which migrations wait, with exit code 3, and applies them once', async () => {
     const before = await mersal(['migrate', 'status', '--json'], { env });
     expect(before.code).toBe(3);
-    const waiting = before.json<{ pending: string[] }>().pending;
+    const waiting = (before.json() as { pending: string[] }).pending;
     expect(waiting).toContain('0001_installation-and-tenants');
 
     const deployed = await mersal(['migrate', 'deploy', '--json'], { env });
@@ -82,12 +82,12 @@ describe('from an empty stack to restaurants that can send', () => {
     const first = await mersal(['topics', 'ensure', '--json'], { env });
     expect(first.json()).toMatchObject({ drifted: [] });
     expect(first).toMatchObject({ code: 0, err: '' });
-    const made = first.json<{ created: string[]; partitions: number }>();
+    const made = first.json() as { created: string[]; partitions: number };
     expect(made.created).toEqual(expect.arrayContaining([queue, `${queue}.retry`, `${queue}.callbacks`]));
     expect(made.partitions).toBe(PARTITIONS);
 
-    const again = (await mersal(['topics', 'ensure', '--json'], { env })).json<{ created: string[] }>();
-    expect(again.created).toEqual([]);
+    const again = await mersal(['topics', 'ensure', '--json'], { env });
+    expect(again.json()).toMatchObject({ created: [] });
     const status = await mersal(['topics', 'status', '--json'], { env });
     expect(status.code).toBe(0);
     expect(status.json()).toMatchObject({ missing: [], drifted: [] });
@@ -136,7 +136,7 @@ describe('from an empty stack to restaurants that can send', () => {
 
     const created = await mersal(args, { env, input: `${authToken}\n` });
     expect(created).toMatchObject({ code: 0, err: '' });
-    const { apiKey: key } = created.json<{ apiKey: string }>();
+    const { apiKey: key } = created.json() as { apiKey: string };
     const twice = await mersal(args, { env: { ...env, TWILIO_AUTH_TOKEN: authToken } });
     expect(twice.code).toBe(1);
     expect(JSON.parse(twice.err)).toMatchObject({ error: { code: 'tenant_exists' } });
@@ -154,9 +154,9 @@ describe('from an empty stack to restaurants that can send', () => {
       env,
     });
     expect(made).toMatchObject({ code: 0, err: '' });
-    const { keyId, apiKey: key } = made.json<{ keyId: string; apiKey: string }>();
+    const { keyId, apiKey: key } = made.json() as { keyId: string; apiKey: string };
     const listed = await mersal(['keys', 'list', '--restaurant', 'r1', '--json'], { env });
-    expect(listed.json<{ keys: { keyId: string }[] }>().keys.map((one) => one.keyId)).toContain(keyId);
+    expect((listed.json() as { keys: { keyId: string }[] }).keys.map((one) => one.keyId)).toContain(keyId);
     expect(listed.out).not.toContain(key);
 
     await databaseOf(async (database) => {
@@ -197,7 +197,9 @@ describe('from an empty stack to restaurants that can send', () => {
       expect((await mersal(['migrate', 'deploy'], { env: other })).code).toBe(0);
       const ensured = await mersal(['topics', 'ensure', '--json'], { env: other });
       expect(ensured.code).toBe(3);
-      const { drifted } = ensured.json<{ drifted: { topic: string; setting: string; have: string }[] }>();
+      const { drifted } = ensured.json() as {
+        drifted: { topic: string; setting: string; have: string }[];
+      };
       const ours = drifted.filter((one) => one.topic === topic);
       expect(ours).toEqual(
         expect.arrayContaining([

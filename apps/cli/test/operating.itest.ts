@@ -1,0 +1,105 @@
+import { type Pipeline, startPipeline, waitFor } from '@mersal/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Finished, mersal } from './mersal-process.js';
+
+interface Answer {
+  readonly ok: boolean;
+  readonly checks: { name: string; state: string; detail: string; advice?: string }[];
+  readonly deployment: { name: string; state: string }[];
+  readonly health: { name: string; state: string }[];
+}
+const answerOf = (finished: Finished): Answer => finished.json() as Answer;
+const stateOf = (answer: Answer, name: string): string | undefined =>
+  answer.checks.find((one) => one.name === name)?.state;
+
+let pipeline: Pipeline;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  pipeline = await startPipeline({ tenants: ['r1'] });
+  env = { ...pipeline.env, MERSAL_URL: pipeline.ingress, MERSAL_ADMIN_TOKEN: pipeline.adminToken };
+});
+afterAll(() => pipeline.stop());
+
+describe('mersal queue', () => {
+  it("tells a message's story, without its text and its recipient", async () => {
+    const { apiKey } = pipeline.tenant('r1');
+    const answer = await fetch(`${pipeline.ingress}/api/whatsapp/send`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ phoneNumber: '+966500000123', text: 'your order is ready', priority: 7 }),
+    });
+    expect(answer.status).toBe(202);
+    const { id } = (await answer.json()) as { id: string };
+    const finished = await waitFor(
+      async () => {
+        const story = await mersal(['queue', 'message', id, '--json'], { env });
+        return /"status": "(sent|delivered|read)"/.test(story.out) ? story : undefined;
+      },
+      { timeoutMs: 30_000, describe: 'the message to be sent' },
+    );
+    expect(finished.json()).toMatchObject({
+      id,
+      restaurantId: 'r1',
+      priority: 7,
+      attempts: [{ attempt: 1 }],
+    });
+    const text = await mersal(['queue', 'message', id], { env });
+    expect(text.out).toMatch(/accepted\n.*attempt 1 began\n.*attempt 1: .*HTTP 201/);
+    for (const hidden of ['500000123', 'order is ready'])
+      expect(finished.out + text.out).not.toContain(hidden);
+    const metrics = await mersal(['queue', 'metrics', '--json'], { env });
+    expect(metrics.json()).toMatchObject({ accepted: 1, completed: 1, failed: 0 });
+  });
+});
+
+describe('mersal doctor', () => {
+  it('finds nothing wrong with a stack that works, and tells what is once a part of it is gone', async () => {
+    const well = await mersal(['doctor', '--json'], { env });
+    expect(well.err).toBe('');
+    const answer = answerOf(well);
+    expect(answer.checks.filter((one) => one.state === 'bad')).toEqual([]);
+    expect(well.code).toBe(0);
+    for (const name of ['postgres', 'kafka', 'partition count', 'redis', 'redis clock', 'ingress', 'sender'])
+      expect([name, stateOf(answer, name)]).toEqual([name, 'ok']);
+    expect([answer.deployment.length, answer.health.length]).toEqual([7, 6]);
+    for (const secret of [
+      pipeline.adminToken,
+      pipeline.tenant('r1').authToken,
+      env['CREDENTIALS_KEY'] as string,
+    ])
+      expect(well.out).not.toContain(secret);
+
+    await pipeline.services.get('sender-1')?.stop();
+    const without = await mersal(['doctor', '--json'], {
+      env: { ...env, REDIS_URL: 'redis://127.0.0.1:1' },
+    });
+    expect(without.code).toBe(1);
+    const found = answerOf(without);
+    expect([stateOf(found, 'sender'), stateOf(found, 'redis'), stateOf(found, 'redis clock')]).toEqual([
+      'bad',
+      'bad',
+      'unknown',
+    ]);
+    expect(stateOf(found, 'kafka')).toBe('ok');
+
+    const text = await mersal(['doctor'], { env });
+    expect(text.out).toMatch(/✓ Redis server running: .*\n/);
+    expect(text.out).toMatch(/✗ Worker process started: .*\n\s+→ .*worker:send/);
+  });
+
+  it('ends by itself, with a finding for each, when every engine is away', async () => {
+    const nothing = {
+      DATABASE_URL: 'postgres://nobody:secret-word@127.0.0.1:1/none',
+      KAFKA_BROKERS: '127.0.0.1:1',
+      REDIS_URL: 'redis://127.0.0.1:1',
+    };
+    const away = await mersal(['doctor', '--json'], { env: nothing });
+    expect(away.code).toBe(1);
+    const answer = answerOf(away);
+    for (const name of ['postgres', 'kafka', 'redis', 'environment'])
+      expect([name, stateOf(answer, name)]).toEqual([name, 'bad']);
+    expect(stateOf(answer, 'queue')).toBe('unknown');
+    expect(away.out).not.toContain('secret-word');
+  });
+});
