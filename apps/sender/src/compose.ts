@@ -227,7 +227,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     onFatal: fail,
     onError: (error, trouble) =>
       logger.warn({ err: error, during: trouble.during }, 'the consumer tries again'),
-    maxWaitMs: 25,
+    maxWaitMs: 50,
   });
   await consumer.start();
   commits.start();

@@ -18,7 +18,10 @@ export interface Database {
    * answer to another except in SQL. The first that fails rolls all back. Deadlocks are tried again.
    */
   transaction(statements: readonly Statement[]): Promise<Row[][]>;
-  /** A transaction whose later statements depend on earlier answers. Keep it short: it holds its locks meanwhile. */
+  /**
+   * A transaction whose later statements depend on earlier answers. Statements that do not are begun together and
+   * share a round trip. Keep it short: it holds its locks meanwhile.
+   */
   conversation<T>(work: (run: (statement: Statement) => Promise<Row[]>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
@@ -85,13 +88,15 @@ export function openDatabase(options: DatabaseOptions): Database {
       }),
     conversation: (work) =>
       lend(async (client) => {
-        await client.query('begin');
+        // Not awaited by itself: it travels with the first statements.
+        const begun = client.query('begin');
         try {
           const result = await work(async (statement) => (await client.query(toQuery(statement))).rows);
+          await begun;
           await client.query('commit');
           return result;
         } catch (error) {
-          await client.query('rollback').catch(() => undefined);
+          await Promise.allSettled([begun, client.query('rollback')]);
           throw error;
         }
       }),

@@ -14,11 +14,12 @@ export interface OutboxParts {
 }
 
 const MOST = 1_000;
+const MOST_DEAD = 100;
 /** Without a hint it looks by itself, in ms. */
 const IDLE_MS = 1_000;
 const RETRY_MS = 500;
 /** Lets what is settled in the same moment share a read, in ms. */
-const LINGER_MS = 5;
+const LINGER_MS = 25;
 
 /*
  * Outbox rows of the owned partitions go to Kafka and are deleted once it acknowledged them. A crash between the two
@@ -28,6 +29,7 @@ export class OutboxPublisher {
   readonly #parts: OutboxParts;
   #stopping = false;
   #hinted = false;
+  #deadReadAt = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
@@ -74,9 +76,12 @@ export class OutboxPublisher {
     const { ledger, owned, publisher, to, metrics } = this.#parts;
     const partitions = owned.numbers;
     if (partitions.length === 0) return false;
+    // Records that can't be filed are rare: looked for at the idle pace only.
+    const lookForDead = performance.now() - this.#deadReadAt > IDLE_MS;
+    if (lookForDead) this.#deadReadAt = performance.now();
     const [entries, dead] = await Promise.all([
       ledger.readOutbox(partitions, MOST),
-      ledger.readDeadRecords(partitions, 100),
+      lookForDead ? ledger.readDeadRecords(partitions, MOST_DEAD) : [],
     ]);
     if (entries.length > 0) {
       await publisher.publish(entries.flatMap((entry) => outboxRecords(entry, to)));
@@ -92,7 +97,7 @@ export class OutboxPublisher {
       );
       await ledger.forgetDeadRecords(dead.map((entry) => entry.n));
     }
-    return entries.length === MOST || dead.length === 100;
+    return entries.length === MOST || dead.length === MOST_DEAD;
   }
 
   #sleep(ms: number): Promise<void> {

@@ -55,14 +55,17 @@ export async function applyCallbacks(
   more: readonly Statement[],
 ): Promise<CallbackResult[]> {
   return database.conversation(async (run) => {
-    await run(requireOwner(own));
-    await run(
-      lockLanesOf(
-        callbacks.map((c) => c.tenant),
-        callbacks.map((c) => c.u),
+    const [, , rows] = await Promise.all([
+      run(requireOwner(own)),
+      run(
+        lockLanesOf(
+          callbacks.map((c) => c.tenant),
+          callbacks.map((c) => c.u),
+        ),
       ),
-    );
-    const views = new Map((await run(readViews(callbacks))).map((row) => [row['o'] as string, toView(row)]));
+      run(readViews(callbacks)),
+    ]);
+    const views = new Map(rows.map((row) => [row['o'] as string, toView(row)]));
     const seen = new Map<string, CallbackView>();
     const results = callbacks.map((callback, at) => {
       const key = `${callback.tenant}/${callback.u}/${callback.attempt}`;
@@ -72,10 +75,13 @@ export async function applyCallbacks(
       if (view && decision.kind === 'apply') seen.set(key, after(view, callback, decision));
       return { callback, decision };
     });
-    await run(keepCallbacks(results));
     const applied = results.filter((result) => result.decision.kind === 'apply');
-    if (applied.length > 0) await run(writeCallbacks(latest(applied)));
-    for (const statement of more) await run(statement);
+    const writes = [
+      keepCallbacks(results),
+      ...(applied.length > 0 ? [writeCallbacks(latest(applied))] : []),
+      ...more,
+    ];
+    await Promise.all(writes.map(run));
     return results;
   });
 }
