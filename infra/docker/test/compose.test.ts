@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { catalogue, readConfig } from '@mersal/config';
+import { describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const compose = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+const demo = <T>(file: string): T => JSON.parse(readFileSync(join(root, 'infra/docker', file), 'utf8')) as T;
+
+/** The shared environment, with the default of every `${NAME:-default}`. */
+const environment = Object.fromEntries(
+  [
+    ...(/^x-environment:[^\n]*\n((?: {2}.*\n)+)/m.exec(compose)?.[1] ?? '').matchAll(
+      /^ {2}([A-Z_]+): (.*)$/gm,
+    ),
+  ].map(([, name = '', value = '']): [string, string] => [
+    name,
+    value.replace(/^'(.*)'$/, '$1').replace(/^\$\{[A-Z_]+:?-(.*)\}$/, '$1'),
+  ]),
+);
+
+describe('docker-compose.yml', () => {
+  it('sets variables that exist, to values that are good', () => {
+    const names = Object.keys(environment).filter(
+      (name): name is keyof typeof catalogue => name in catalogue,
+    );
+    expect(
+      Object.keys(environment).filter((name) => !names.includes(name as (typeof names)[number])),
+    ).toEqual(['OTEL_EXPORTER_OTLP_ENDPOINT']);
+    expect(readConfig(environment, names)).toMatchObject({
+      KAFKA_BROKERS: ['kafka:9092'],
+      TOPIC_PARTITIONS: 12,
+    });
+  });
+  it('sets whatever has no default', () => {
+    const mandatory = Object.entries(catalogue).flatMap(([name, variable]) =>
+      variable.fallback === undefined ? [name] : [],
+    );
+    expect(Object.keys(environment)).toEqual(expect.arrayContaining(mandatory));
+  });
+  it('opens ports on loopback only', () => {
+    const published = [...compose.matchAll(/ports: \[(.*)\]/g)].map((match) => match[1] ?? '');
+    expect(published.length).toBeGreaterThan(4);
+    for (const port of published) expect(port).toMatch(/^'127\.0\.0\.1:\d+:\d+'$/);
+  });
+  it('checks the health of every service that stays', () => {
+    const services = compose.slice(compose.indexOf('\nservices:'), compose.indexOf('\nvolumes:'));
+    for (const block of services.split(/\n {2}(?=[a-z-]+:\n)/).slice(1)) {
+      const ours = /<<: \*(service|job)/.test(block);
+      expect(ours || block.includes('healthcheck:'), block.split(':')[0]).toBe(true);
+    }
+  });
+  it('mounts files that exist', () => {
+    const sources = [...compose.matchAll(/(?:- |')(\.\/[^:']+):/g)].map((match) => match[1] ?? '');
+    expect(sources.length).toBeGreaterThan(3);
+    expect(sources.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+  it('knows the demo restaurant at the simulator as in the database', () => {
+    const [account] =
+      demo<{ accountSid: string; authToken: string; numbers: string[] }[]>('simulator-accounts.json');
+    const [tenant] =
+      demo<{ accountSid: string; authToken: string; fromNumbers: string[] }[]>('demo-tenants.json');
+    expect(tenant).toMatchObject({
+      accountSid: account?.accountSid,
+      authToken: account?.authToken,
+      fromNumbers: account?.numbers.map((number) => `whatsapp:${number}`),
+    });
+  });
+});
