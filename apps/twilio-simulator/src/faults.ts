@@ -15,7 +15,7 @@ export const faultActions = [
   'no_callback',
 ] as const;
 
-export type FaultAction = (typeof faultActions)[number];
+type FaultAction = (typeof faultActions)[number];
 
 /** Routes by name: `messages` is create, fetch and list of messages, `content` all of Content. */
 export const faultRoutes = ['create', 'fetch', 'list', 'messages', 'content', 'content_create'] as const;

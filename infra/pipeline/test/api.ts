@@ -18,8 +18,6 @@ export interface Message {
   readonly [more: string]: unknown;
 }
 
-const FINAL = new Set(['sent', 'delivered', 'read', 'failed', 'dead', 'cancelled', 'expired']);
-
 export async function call(
   pipeline: Pipeline,
   key: string | undefined,
@@ -56,10 +54,6 @@ export async function read(pipeline: Pipeline, tenant: PipelineTenant, id: strin
   const { status, body } = await call(pipeline, tenant.apiKey, 'GET', `/api/messages/${id}`);
   if (status !== 200) throw new Error(`GET was answered with ${status}: ${JSON.stringify(body)}`);
   return body as unknown as Message;
-}
-
-export function isFinal(status: string): boolean {
-  return FINAL.has(status);
 }
 
 /** Waits until the message has one of these statuses. */
