@@ -6,7 +6,14 @@ import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const compose = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
-const demo = <T>(file: string): T => JSON.parse(readFileSync(join(root, 'infra/docker', file), 'utf8')) as T;
+interface Demo {
+  readonly accountSid: string;
+  readonly authToken: string;
+  readonly numbers?: readonly string[];
+  readonly fromNumbers?: readonly string[];
+}
+const demo = (file: string): Demo[] =>
+  JSON.parse(readFileSync(join(root, 'infra/docker', file), 'utf8')) as Demo[];
 
 /** The shared environment, with the default of every `${NAME:-default}`. */
 const environment = Object.fromEntries(
@@ -16,7 +23,7 @@ const environment = Object.fromEntries(
     ),
   ].map(([, name = '', value = '']): [string, string] => [
     name,
-    value.replace(/^'(.*)'$/, '$1').replace(/^\$\{[A-Z_]+:?-(.*)\}$/, '$1'),
+    value.replace(/^(['"])(.*)\1$/, '$2').replace(/^\$\{[A-Z_]+:?-(.*)\}$/, '$1'),
   ]),
 );
 
@@ -42,7 +49,7 @@ describe('docker-compose.yml', () => {
   it('opens ports on loopback only', () => {
     const published = [...compose.matchAll(/ports: \[(.*)\]/g)].map((match) => match[1] ?? '');
     expect(published.length).toBeGreaterThan(4);
-    for (const port of published) expect(port).toMatch(/^'127\.0\.0\.1:\d+:\d+'$/);
+    for (const port of published) expect(port).toMatch(/^(['"])127\.0\.0\.1:\d+:\d+\1$/);
   });
   it('checks the health of every service that stays', () => {
     const services = compose.slice(compose.indexOf('\nservices:'), compose.indexOf('\nvolumes:'));
@@ -52,19 +59,17 @@ describe('docker-compose.yml', () => {
     }
   });
   it('mounts files that exist', () => {
-    const sources = [...compose.matchAll(/(?:- |')(\.\/[^:']+):/g)].map((match) => match[1] ?? '');
+    const sources = [...compose.matchAll(/(?:- |['"])(\.\/[^:'"]+):/g)].map((match) => match[1] ?? '');
     expect(sources.length).toBeGreaterThan(3);
     expect(sources.filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
   it('knows the demo restaurant at the simulator as in the database', () => {
-    const [account] =
-      demo<{ accountSid: string; authToken: string; numbers: string[] }[]>('simulator-accounts.json');
-    const [tenant] =
-      demo<{ accountSid: string; authToken: string; fromNumbers: string[] }[]>('demo-tenants.json');
+    const [account] = demo('simulator-accounts.json');
+    const [tenant] = demo('demo-tenants.json');
     expect(tenant).toMatchObject({
       accountSid: account?.accountSid,
       authToken: account?.authToken,
-      fromNumbers: account?.numbers.map((number) => `whatsapp:${number}`),
+      fromNumbers: account?.numbers?.map((number) => `whatsapp:${number}`),
     });
   });
 });
