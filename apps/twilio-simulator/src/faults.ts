@@ -15,8 +15,6 @@ export const faultActions = [
   'no_callback',
 ] as const;
 
-type FaultAction = (typeof faultActions)[number];
-
 /** Routes by name: `messages` is create, fetch and list of messages, `content` all of Content. */
 export const faultRoutes = ['create', 'fetch', 'list', 'messages', 'content', 'content_create'] as const;
 export type Route = 'create' | 'fetch' | 'list' | 'content' | 'content_create';

@@ -120,7 +120,7 @@ export const faults: readonly Fault[] = [
         { action: 'error', httpStatus: 503, code: 20503 },
         { action: 'error', httpStatus: 429, code: 20429, retryAfterS: 1 },
       ];
-      const action = actions[Math.floor(random() * actions.length)] as object;
+      const action = actions[Math.floor(random() * actions.length)];
       const rate = random() < 0.5 ? 0.05 : 0.3;
       await pipeline.simulator.faults({
         seed: between(random, 1, 1_000_000),
@@ -138,9 +138,10 @@ export const faults: readonly Fault[] = [
 export function pickFault(random: () => number): Fault {
   const total = faults.reduce((sum, fault) => sum + fault.weight, 0);
   let at = random() * total;
-  for (const fault of faults) {
+  const found = faults.find((fault) => {
     at -= fault.weight;
-    if (at < 0) return fault;
-  }
-  return faults[0] as Fault;
+    return at < 0;
+  });
+  if (!found) throw new RangeError('the random number was not below 1');
+  return found;
 }

@@ -54,14 +54,12 @@ const clock = (): string => `${((performance.now() - startedAt) / 1_000).toFixed
 let failed = false;
 try {
   const load = startLoad(pipeline, { messages, lanesPerTenant: 8 });
-  let loading = true;
-  const loaded = load.done.finally(() => {
-    loading = false;
-  });
+  const loading = new AbortController();
+  const loaded = load.done.finally(() => loading.abort());
   const injected = new Map<string, number>();
-  while (loading) {
+  while (!loading.signal.aborted) {
     await new Promise((next) => setTimeout(next, 500 + random() * 2_000));
-    if (!loading) break;
+    if (loading.signal.aborted) break;
     const fault = pickFault(random);
     const what = await fault.inject(targets, random);
     injected.set(fault.name, (injected.get(fault.name) ?? 0) + 1);
