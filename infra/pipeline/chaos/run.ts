@@ -54,18 +54,20 @@ const clock = (): string => `${((performance.now() - startedAt) / 1_000).toFixed
 let failed = false;
 try {
   const load = startLoad(pipeline, { messages, lanesPerTenant: 8 });
-  const loading = new AbortController();
-  const loaded = load.done.finally(() => loading.abort());
+  // Faults go on while messages do: until nearly all have reached the provider.
+  const busy = async (): Promise<boolean> => {
+    const stats = await pipeline.simulator.stats().catch(() => undefined);
+    return (stats?.accepted ?? 0) < messages * 0.9;
+  };
   const injected = new Map<string, number>();
-  while (!loading.signal.aborted) {
+  while (await busy()) {
     await new Promise((next) => setTimeout(next, 500 + random() * 2_000));
-    if (loading.signal.aborted) break;
     const fault = pickFault(random);
     const what = await fault.inject(targets, random);
     injected.set(fault.name, (injected.get(fault.name) ?? 0) + 1);
     say(`${clock()}  ${fault.name}: ${what}   (${load.posted.length} accepted, ${load.refused} refused)`);
   }
-  await loaded;
+  await load.done;
   await pipeline.simulator.faults({});
   say(`${clock()}  all ${load.posted.length} are accepted, the faults are over; waiting until all are final`);
   const states = await untilFinal(load.posted.length);
