@@ -1,6 +1,7 @@
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
 import { checkPrometheus } from './promtool.mjs';
+import { checkModel } from './spin.mjs';
 
 /**
  * @typedef {object} Context
@@ -18,4 +19,5 @@ export const toolChecks = [
   { name: 'Dockerfile (hadolint)', run: checkDockerfile },
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
   { name: 'Prometheus configuration (promtool)', run: checkPrometheus },
+  { name: 'model of delivery (spin)', run: checkModel },
 ];
