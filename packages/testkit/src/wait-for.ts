@@ -8,7 +8,7 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: { timeoutMs?: number; intervalMs?: number; describe?: string | (() => string) } = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { timeoutMs = 10_000, intervalMs = 25, describe = 'the condition' } = options;
+  const { timeoutMs = 30_000, intervalMs = 25, describe = 'the condition' } = options;
   const deadline = performance.now() + timeoutMs;
   let last: unknown;
   for (;;) {
