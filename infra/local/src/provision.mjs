@@ -13,20 +13,24 @@ import { writeJson } from './atomic-file.mjs';
  * @property {string} apiKey
  */
 
+/*
+ * What a stack needs before its services: tables and topics; and beside their start: the demo restaurants. All by the
+ * operators' command line, as anybody else would, and all of it may be repeated.
+ */
+
+/** @param {string} root @param {Record<string, string>} env */
+export async function ensureTopics(root, env) {
+  await mersal(root, env, ['topics', 'ensure']);
+}
+
 /**
- * Brings a stack with tables to where services can start: topics, the demo restaurants. By the operators' command line,
- * as anybody else would, and all of it may be repeated.
  * @param {object} options
  * @param {string} options.root
  * @param {Record<string, string>} options.env
  * @param {DemoTenant[]} options.tenants
  * @param {string} options.tenantsFile
- * @param {(detail: string) => void} options.tell
  */
-export async function provision({ root, env, tenants, tenantsFile, tell }) {
-  tell('topics');
-  await mersal(root, env, ['topics', 'ensure']);
-  tell('restaurants');
+export async function seedTenants({ root, env, tenants, tenantsFile }) {
   writeJson(tenantsFile, tenants);
   await mersal(root, env, ['tenants', 'seed', '--file', tenantsFile, '--json']);
 }

@@ -11,7 +11,7 @@ import { choosePort } from './engines/free-port.mjs';
 import { hasJavaArtifacts } from './engines/java-artifacts.mjs';
 import { findJava, findMaven } from './engines/java.mjs';
 import { build, install, isBuilt, isInstalled } from './installation.mjs';
-import { migrate, provision } from './provision.mjs';
+import { ensureTopics, migrate, seedTenants } from './provision.mjs';
 import { endLeftovers, releaseRunLock, takeRunLock } from './run-lock.mjs';
 import { keptSecrets, tokenHash } from './secrets.mjs';
 import { appCommand, commonEnvironment, products, servicePlans } from './service-definitions.mjs';
@@ -134,20 +134,19 @@ export class Stack {
         adminTokenHash: tokenHash(secrets.adminToken),
       }),
     };
-    await progress.step('topics, restaurants', (tell) =>
-      provision({
+    await progress.step('topics', () => ensureTopics(this.root, common));
+    const seed = () =>
+      seedTenants({
         root: this.root,
         env: common,
         tenantsFile: paths.tenants,
-        tell,
         tenants: tenants.map(({ restaurant: { restaurantId, name, fromNumber }, ...kept }) => ({
           restaurantId,
           name,
           ...kept,
           fromNumbers: [fromNumber],
         })),
-      }),
-    );
+      });
     this.#proceed();
 
     const services = new ServiceSet({
@@ -193,7 +192,12 @@ export class Stack {
       if (env.PORT === undefined) delete (/** @type {Record<string, string | undefined>} */ (own).PORT);
       specs.push({ ...spec, env: own });
     }
-    await progress.step(`services: ${specs.map(({ name }) => name).join(', ')}`, () => services.start(specs));
+    // Both are waited for before a failure is told, so that none goes on behind the back of whoever cleans up.
+    const begun = await Promise.allSettled([
+      progress.step('restaurants', seed),
+      progress.step(`services: ${specs.map(({ name }) => name).join(', ')}`, () => services.start(specs)),
+    ]);
+    for (const one of begun) if (one.status === 'rejected') throw one.reason;
     this.#proceed();
     services.complete();
     this.ready = { ingress, twilio, ownProvider: simulator !== undefined, tenants, services };
