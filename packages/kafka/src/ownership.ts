@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Assignment, PartitionOffset } from './consumer-options.js';
 import { PartitionCursor } from './partition-cursor.js';
 
@@ -7,7 +8,7 @@ export class Ownership implements Assignment {
   readonly byTopic: ReadonlyMap<string, readonly number[]>;
   readonly partitions: readonly number[];
   readonly #cursors = new Map<string, PartitionCursor>();
-  readonly #ended = new AbortController();
+  readonly #ended = unboundedListeners(new AbortController());
 
   constructor(generation: number, memberAssignment: Readonly<Record<string, readonly number[]>>) {
     this.generation = generation;
@@ -59,4 +60,10 @@ export class Ownership implements Assignment {
     }
     return { named, open: [...open] };
   }
+}
+
+/** Every partition of the assignment may wait on its signal: that many listeners are no leak. */
+function unboundedListeners(controller: AbortController): AbortController {
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
