@@ -1,5 +1,6 @@
 import type { Database, Row, Statement } from '../database.js';
 import { type Ownership, requireOwner } from '../ownership/ownership.js';
+import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
 import { lockLanesOf } from './admit-retries.js';
 
@@ -210,15 +211,7 @@ function writeCallbacks(
             select q.u, q.priority, q.seq, q.due from message q
              where q.tenant = h.tenant and q.lane = h.lane and q.state = ${MESSAGE.waiting} and q.u <> h.u
              order by q.priority desc, q.seq limit 1) z on true
-      ), gone as (
-        delete from lane l using nx
-         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is null
-      ), advanced as (
-        update lane l set head = nx.u, priority = nx.priority, seq = nx.seq, state = ${LANE.open}, attempt = null,
-               lease = null, due = case when nx.due <= clock_timestamp() then '-infinity' else nx.due end
-          from nx
-         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is not null
-      )
+      ), ${ADVANCE_LANES}
       insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
       select m.partition, m.tenant, m.u, m.redrive, m.attempt, event,
              jsonb_strip_nulls(jsonb_build_object('sid', m.sid, 'accountSid', m.account_sid,

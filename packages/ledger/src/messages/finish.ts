@@ -1,4 +1,5 @@
 import type { Statement } from '../database.js';
+import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, MESSAGE } from '../states.js';
 
 /** Waiting messages that are past their `expiresAt`. */
@@ -47,15 +48,7 @@ export function finishUnsent(
              where q.tenant = h.tenant and q.lane = h.lane and q.state = ${MESSAGE.waiting}
                and not exists (select from m where m.tenant = q.tenant and m.u = q.u)
              order by q.priority desc, q.seq limit 1) z on true
-      ), gone as (
-        delete from lane l using nx
-         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is null
-      ), advanced as (
-        update lane l set head = nx.u, priority = nx.priority, seq = nx.seq, state = ${LANE.open}, attempt = null,
-               lease = null, due = case when nx.due <= clock_timestamp() then '-infinity' else nx.due end
-          from nx
-         where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is not null
-      ), e as (
+      ), ${ADVANCE_LANES}, e as (
         insert into outbox (partition, tenant, u, redrive, attempt, state)
         select partition, tenant, u, redrive, attempt, '${end}' from m
       )

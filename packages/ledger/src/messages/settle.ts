@@ -1,4 +1,5 @@
 import type { Row, Statement } from '../database.js';
+import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, type LaneState, MESSAGE, type StoredState } from '../states.js';
 import { type Head, hex } from './admit-sends.js';
 
@@ -104,16 +105,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
                where q.tenant = m.tenant and q.lane = m.lane and q.state = ${MESSAGE.waiting} and q.u <> m.u
                order by q.priority desc, q.seq limit 1) z on true
            where m.lane_state is null
-        ), gone as (
-          delete from lane l using nx
-           where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is null
-        ), advanced as (
-          update lane l set head = nx.u, priority = nx.priority, seq = nx.seq, state = ${LANE.open}, attempt = null,
-                 lease = null, due = case when nx.due <= clock_timestamp() then '-infinity' else nx.due end
-            from nx
-           where l.tenant = nx.tenant and l.lane = nx.lane and l.head = nx.done and nx.u is not null
-          returning l.tenant, l.lane, l.head, l.priority, l.seq, l.due = '-infinity' as ready, nx.done
-        ), kept as (
+        ), ${ADVANCE_LANES}, kept as (
           update lane l set state = m.lane_state, lease = null
             from m where l.tenant = m.tenant and l.lane = m.lane and l.head = m.u and m.lane_state is not null
         ), e as (
