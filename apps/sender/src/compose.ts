@@ -1,39 +1,24 @@
 import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
 import { createAdmin, createConsumer, createPublisher, type KafkaConnection } from '@mersal/kafka';
-import { MAX_AGE_MS } from '@mersal/lanes';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
-import { connectRedis, createGlobalRate, createUnlimitedRate, redisReady } from '@mersal/limits';
+import { connectRedis, createGlobalRate, redisReady } from '@mersal/limits';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { createTwilioGateway } from '@mersal/twilio-gateway';
-import { Admission } from './admission/admission.js';
-import { OffsetCommits } from './admission/offset-commits.js';
-import { createDelivery } from './delivery/deliver-message.js';
-import { SettleQueue } from './delivery/settle-queue.js';
-import { Templates } from './delivery/templates.js';
-import { releaseClaim } from './delivery/verdict.js';
-import { Dispatch } from './dispatch/dispatch.js';
-import { Engine } from './dispatch/engine.js';
-import { OutboxPublisher } from './outbox/outbox-publisher.js';
-import { OwnedPartitions } from './ownership/owned-partitions.js';
-import { Takeover } from './ownership/takeover.js';
-import { Reconciliation } from './reconcile/reconcile.js';
-import { RateGroup } from './rate/rate-group.js';
+import { assemble } from './assemble.js';
+import { systemClock } from './clock/system-clock.js';
+import { databaseRateGroup } from './rate/rate-group-store.js';
 import { reportMetrics } from './report.js';
-import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
-import { TenantDirectory } from './tenants/tenant-directory.js';
-import { Upkeep } from './upkeep/upkeep.js';
+import type { Settings } from './settings.js';
+import { databaseTenants } from './tenants/tenant-source.js';
 
 /** How long a start waits for Redis before the group goes over to shares, in ms. */
 const REDIS_PATIENCE_MS = 3_000;
 
-/** Wires the sender: config → stores → rate → provider → ledger's shell → consumer → probes. */
+/** Opens what the settings name and puts the sender on it: stores → rate → provider → Kafka → sender → consumer → probes. */
 export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
   const { releases, fail } = scope;
   const metrics = createMetrics();
-  const now = () => performance.now();
-  const wallClock = Date.now;
-  const random = Math.random;
   const topics = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
 
   const database = openDatabase({
@@ -51,32 +36,8 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     onError: (error) => logger.debug({ err: error }, 'Redis'),
   });
   releases.push('redis', () => redis.disconnect());
-  const perSecond = settings.GLOBAL_RATE_PER_SECOND;
-  const group =
-    perSecond === null
-      ? undefined
-      : new RateGroup({
-          database,
-          redisRate: createGlobalRate({
-            redis,
-            key: `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`,
-            perSecond,
-            now,
-          }),
-          ping: () =>
-            redis.ping().then(
-              () => true,
-              () => false,
-            ),
-          perSecond,
-          name: `${settings.INSTANCE}/${process.pid}`,
-          now,
-          logger,
-        });
   if (!(await redisReady(redis, REDIS_PATIENCE_MS)))
     logger.warn({}, 'Redis does not answer: the rate is kept in shares');
-  await group?.start();
-  if (group) releases.push('rate group', () => group.stop());
 
   const gateway = createTwilioGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
@@ -100,146 +61,67 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     );
   }
 
-  const tenants = new TenantDirectory(
-    database,
-    parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD),
+  const perSecond = settings.GLOBAL_RATE_PER_SECOND;
+  const sender = assemble(
+    {
+      ledger,
+      tenants: databaseTenants(
+        database,
+        parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD),
+      ),
+      gateway,
+      publisher,
+      logs: admin,
+      consumer: () => consumer,
+      rate:
+        perSecond === null
+          ? undefined
+          : {
+              store: databaseRateGroup(database),
+              redisRate: createGlobalRate({
+                redis,
+                key: `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`,
+                perSecond,
+                now: () => systemClock.now(),
+              }),
+              ping: () =>
+                redis.ping().then(
+                  () => true,
+                  () => false,
+                ),
+              perSecond,
+              name: `${settings.INSTANCE}/${process.pid}`,
+            },
+      clock: systemClock,
+      random: Math.random,
+      logger,
+      metrics,
+      fail,
+    },
+    { ...settings, topics, partitions },
   );
-  await tenants.refresh();
-  const owned = new OwnedPartitions();
-  const concurrency = settings.TENANT_CONCURRENCY;
-  const dispatch = new Dispatch({ ledger, tenants, owned, concurrency });
-
-  const outbox = new OutboxPublisher({
-    ledger,
-    publisher,
-    owned,
-    to: { topics, partitions, source: `sender/${settings.INSTANCE}` },
-    logger,
-    metrics,
-  });
-  outbox.start();
-  releases.push('outbox', () => outbox.stop());
-
-  const policy = {
-    attempts: settings.QUEUE_RETRY_ATTEMPTS,
-    backoffMs: settings.QUEUE_BACKOFF_DELAY,
-    maxAgeMs: MAX_AGE_MS,
-  };
-  const settlements = new SettleQueue(ledger, {
-    retryMs: 250,
-    onError: (error) => logger.warn({ err: error }, 'settlements wait for the ledger'),
-  });
-  const templates = new Templates(gateway, now);
-  const deliver = createDelivery({
-    ledger,
-    gateway,
-    templates,
-    settlements,
-    policy,
-    publicUrl: settings.PUBLIC_URL,
-    claimAgeMs: CLAIM_AGE_MS,
-    now,
-    wallClock,
-    random,
-    logger,
-    metrics,
-  });
-  const engine = new Engine({
-    ledger,
-    dispatch,
-    owned,
-    tenants,
-    rate: group ?? createUnlimitedRate(now),
-    deliver,
-    release: async (claim) => ({
-      ...(await settlements.settle(releaseClaim(claim, wallClock()))),
-      released: true,
-    }),
-    onSettled: outbox.hint,
-    onRateEpoch: () => group?.refresh() ?? Promise.resolve(),
-    onFatal: fail,
-    limits: { leaseMs: leaseMs(settings), concurrency },
-    sockets: settings.TWILIO_MAX_SOCKETS,
-    now,
-    logger,
-    metrics,
-  });
-  engine.start();
-  releases.push('engine', () => engine.stop());
-
-  const reconciliation = new Reconciliation({
-    ledger,
-    gateway,
-    tenants,
-    owned,
-    dispatch,
-    policy,
-    graceMs: settings.RECONCILE_GRACE_MS,
-    pauseMs: settings.RECONCILE_PAUSE_MS,
-    wallClock,
-    random,
-    logger,
-    metrics,
-  });
-  const upkeep = new Upkeep({
-    ledger,
-    dispatch,
-    owned,
-    tenants,
-    reconcile: reconciliation.run,
-    outboxFilled: outbox.hint,
-    onFatal: fail,
-    logger,
-  });
-  upkeep.start();
-  releases.push('upkeep', () => upkeep.stop());
-
-  const takeover = new Takeover({
-    ledger,
-    admin,
-    topics,
-    owned,
-    dispatch,
-    member: settings.INSTANCE,
-    logger,
-  });
-  const commits = new OffsetCommits((offsets) => consumer.commit(offsets), logger);
-  const admission = new Admission({
-    ledger,
-    tenants,
-    owned,
-    dispatch,
-    topics,
-    partitions,
-    seek: (topic, partition, offset) => consumer.seek(topic, partition, offset),
-    commit: commits.note,
-    outboxFilled: outbox.hint,
-    logger,
-    metrics,
-  });
   const consumer = createConsumer({
     connection,
     groupId: `${settings.WHATSAPP_SEND_QUEUE_NAME}.senders`,
     topics: [topics.send, topics.retry, topics.callbacks],
-    onAssigned: takeover.onAssigned,
-    onRevoked: takeover.onRevoked,
-    onBatch: admission.onBatch,
+    ...sender.handlers,
     onFatal: fail,
     onError: (error, trouble) =>
       logger.warn({ err: error, during: trouble.during }, 'the consumer tries again'),
     maxWaitMs: 50,
   });
+  await sender.start(releases);
   await consumer.start();
-  commits.start();
+  sender.commits.start();
   releases.push('consumer', async () => {
-    await commits.stop();
+    await sender.commits.stop();
     await consumer.close();
   });
 
-  metrics.gauge('mersal_partitions', () => owned.size);
-  metrics.gauge('mersal_heads', () => dispatch.dispatcher.size);
-  metrics.gauge('mersal_in_flight', () => engine.inFlight);
-  const report = reportMetrics(ledger, logger);
+  metrics.gauge('mersal_partitions', () => sender.owned.size);
+  metrics.gauge('mersal_heads', () => sender.dispatch.dispatcher.size);
+  metrics.gauge('mersal_in_flight', () => sender.engine.inFlight);
+  const report = reportMetrics(ledger, systemClock, logger);
   releases.push('report', () => report.stop());
 
   const probes = await listenProbes({
@@ -249,7 +131,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     ready: {
       postgres: () => database.run({ name: 'ping', text: 'select 1', values: [] }).then(() => ({ ok: true })),
       partitions: () =>
-        owned.size > 0 || consumer.assigned().size > 0
+        sender.owned.size > 0 || consumer.assigned().size > 0
           ? { ok: true }
           : { ok: false, reason: 'no partitions assigned yet' },
     },

@@ -1,11 +1,16 @@
 import type { Ledger } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
+import type { Clock } from './clock/clock.js';
 
 const EVERY_MS = 60_000;
 
 /** Logs the queue's numbers once a minute. */
-export function reportMetrics(ledger: Ledger, logger: Logger): { stop(): void } {
-  const timer = setInterval(() => {
+export function reportMetrics(
+  ledger: Pick<Ledger, 'counts'>,
+  clock: Clock,
+  logger: Logger,
+): { stop(): void } {
+  const stop = clock.every(EVERY_MS, () => {
     ledger.counts().then(
       ({ waiting, active, completed, failed, delayed, tenantConcurrency }) =>
         logger.info(
@@ -14,6 +19,6 @@ export function reportMetrics(ledger: Ledger, logger: Logger): { stop(): void } 
         ),
       (error: unknown) => logger.warn({ err: error }, 'the metrics could not be read'),
     );
-  }, EVERY_MS);
-  return { stop: () => clearInterval(timer) };
+  });
+  return { stop };
 }

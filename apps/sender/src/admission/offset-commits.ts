@@ -1,18 +1,21 @@
 import type { PartitionOffset } from '@mersal/kafka';
 import type { Logger } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
 
 const EVERY_MS = 1_000;
 
 /** Commits admitted offsets to Kafka now and then: for its lag only, owners seek to the ledger's. */
 export class OffsetCommits {
   readonly #commit: (offsets: readonly PartitionOffset[]) => Promise<void>;
+  readonly #clock: Clock;
   readonly #logger: Logger;
   #noted = new Map<string, PartitionOffset>();
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: () => void = () => undefined;
   #underWay: Promise<void> = Promise.resolve();
 
-  constructor(commit: (offsets: readonly PartitionOffset[]) => Promise<void>, logger: Logger) {
+  constructor(commit: (offsets: readonly PartitionOffset[]) => Promise<void>, clock: Clock, logger: Logger) {
     this.#commit = commit;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -21,13 +24,13 @@ export class OffsetCommits {
   };
 
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#stopTimer = this.#clock.every(EVERY_MS, () => {
       this.#underWay = this.#underWay.then(() => this.#flush());
-    }, EVERY_MS);
+    });
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopTimer();
     await this.#underWay;
     await this.#flush();
   }

@@ -4,6 +4,7 @@ import type { Claim, Ledger, Settled, Tenant } from '@mersal/ledger';
 import type { Instant } from '@mersal/limits';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
+import type { Clock } from '../clock/clock.js';
 import { statusCallbackUrl, toSendRequest } from './request.js';
 import type { SettleQueue } from './settle-queue.js';
 import type { Templates } from './templates.js';
@@ -28,9 +29,7 @@ export interface DeliveryParts {
   readonly policy: RetryPolicy;
   readonly publicUrl: string;
   readonly claimAgeMs: number;
-  /** Monotonic and wall clock, in ms. */
-  readonly now: () => number;
-  readonly wallClock: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -48,15 +47,15 @@ export type Delivered = Settled & { readonly released: boolean };
  *              Twilio ─► outcome ─► verdict ─► settle ─► (suspend the restaurant)
  */
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
-  const { now, wallClock, gateway, templates, settlements, ledger, metrics, logger } = parts;
+  const { clock, gateway, templates, settlements, ledger, metrics, logger } = parts;
 
   /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
   const reach = async (delivery: Delivery): Promise<boolean> => {
     let instant: Instant | undefined = delivery.instant;
     for (;;) {
-      if (instant && instant.at > now()) await sleep(instant.at - now());
-      if (now() - delivery.claimedAt > parts.claimAgeMs) return false;
-      if (instant?.isValid(now())) return true;
+      if (instant && instant.at > clock.now()) await clock.sleep(instant.at - clock.now());
+      if (clock.now() - delivery.claimedAt > parts.claimAgeMs) return false;
+      if (instant?.isValid(clock.now())) return true;
       instant = await delivery.renew();
       if (!instant) return false;
     }
@@ -87,14 +86,14 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
             : undefined;
         const inTime = await reach(delivery);
         if (!inTime) {
-          const settled = await settlements.settle(releaseClaim(claim, wallClock()));
+          const settled = await settlements.settle(releaseClaim(claim, clock.wall()));
           return { ...settled, released: true };
         }
         logger.info(
           { attempt: claim.attempt },
           `🔄 Processing job ${id} for restaurant ${tenant.restaurantId}`,
         );
-        const startedAt = wallClock();
+        const startedAt = clock.wall();
         if (claim.attempt === 1)
           metrics.observe('mersal_wait_duration', (startedAt - claim.acceptedAt) / 1_000, {
             priority: claim.priority,
@@ -136,7 +135,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
           claim,
           outcome,
           startedAt,
-          finishedAt: wallClock(),
+          finishedAt: clock.wall(),
           policy: parts.policy,
           random: parts.random,
         });
@@ -168,8 +167,4 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
       },
     );
   };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
 }

@@ -1,4 +1,5 @@
 import type { Ledger, Settled, Settlement } from '@mersal/ledger';
+import type { Clock } from '../clock/clock.js';
 
 interface Waiting {
   readonly settlement: Settlement;
@@ -15,13 +16,15 @@ export class SettleQueue {
   readonly #ledger: Ledger;
   readonly #onError: (error: unknown) => void;
   readonly #retryMs: number;
+  readonly #clock: Clock;
   #waiting: Waiting[] = [];
   #running = false;
 
-  constructor(ledger: Ledger, options: { retryMs: number; onError: (error: unknown) => void }) {
+  constructor(ledger: Ledger, options: { retryMs: number; clock: Clock; onError: (error: unknown) => void }) {
     this.#ledger = ledger;
     this.#onError = options.onError;
     this.#retryMs = options.retryMs;
+    this.#clock = options.clock;
   }
 
   get size(): number {
@@ -39,7 +42,7 @@ export class SettleQueue {
   async #run(): Promise<void> {
     this.#running = true;
     // Lets answers that arrive in the same turn of the event loop share a transaction.
-    await new Promise((next) => setImmediate(next));
+    await this.#clock.turn();
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, MOST_AT_ONCE);
       try {
@@ -48,7 +51,7 @@ export class SettleQueue {
       } catch (error) {
         this.#onError(error);
         this.#waiting.unshift(...batch);
-        await new Promise((next) => setTimeout(next, this.#retryMs));
+        await this.#clock.sleep(this.#retryMs);
       }
     }
     this.#running = false;

@@ -1,6 +1,8 @@
 import { type Candidate, type Claim, type Ledger, LedgerError, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
+import { Nap } from '../clock/nap.js';
 import type { Delivered, Delivery } from '../delivery/deliver-message.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
@@ -22,13 +24,15 @@ export interface EngineParts {
   readonly limits: { readonly leaseMs: number; readonly concurrency: number };
   /** Most requests under way at the provider. */
   readonly sockets: number;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 /** The next reservation is asked for this long before the last instant of the one before, in ms. */
 const AHEAD_MS = 40;
+/** Without work it looks again after this, in ms. */
+const IDLE_MS = 500;
 /** After a failure of Redis or Postgres, in ms. */
 const PAUSE_MS = 250;
 
@@ -48,12 +52,13 @@ export class Engine {
   readonly #underWay = new Set<Promise<void>>();
   #running: Promise<void> | undefined;
   readonly #refusals = new Map<number, number>();
+  readonly #idle: Nap;
   #stopping = false;
-  #wake: () => void = () => undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    parts.dispatch.onWork(() => this.#wake());
+    this.#idle = new Nap(parts.clock);
+    parts.dispatch.onWork(this.#idle.wake);
   }
 
   get inFlight(): number {
@@ -67,13 +72,13 @@ export class Engine {
   /** Claims nothing more, and waits for what is under way. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#wake();
+    this.#idle.wake();
     await this.#running;
     await Promise.allSettled(this.#underWay);
   }
 
   async #loop(): Promise<void> {
-    const { dispatch, rate, now, sockets, logger } = this.#parts;
+    const { dispatch, rate, clock, sockets, logger } = this.#parts;
     let nextAt = 0;
     while (!this.#stopping) {
       if (dispatch.wantsRefill)
@@ -86,10 +91,10 @@ export class Engine {
         dispatch.dispatcher.available(rate.atOnce),
       );
       if (most <= 0) {
-        await this.#work();
+        await this.#idle.sleep(IDLE_MS);
         continue;
       }
-      if (nextAt > now()) await pause(nextAt - now());
+      if (nextAt > clock.now()) await clock.sleep(nextAt - clock.now());
       try {
         const reserved = await rate.reserve(most);
         if (reserved.kind === 'wait') {
@@ -103,7 +108,7 @@ export class Engine {
         if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
         if (error.code === 'rate_epoch') await this.#parts.onRateEpoch();
         else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
-        await pause(PAUSE_MS);
+        await clock.sleep(PAUSE_MS);
       }
     }
   }
@@ -112,9 +117,9 @@ export class Engine {
   async #use(instants: readonly Instant[], rateEpoch: number | undefined): Promise<void> {
     let left = [...instants];
     for (let round = 0; round < 2 && left.length > 0; round += 1) {
-      const claimedAt = this.#parts.now();
+      const claimedAt = this.#parts.clock.now();
       const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length), rateEpoch);
-      const usable = left.filter((instant) => instant.isValid(this.#parts.now()));
+      const usable = left.filter((instant) => instant.isValid(this.#parts.clock.now()));
       for (const claim of claims)
         this.#deliver(claim, { claimedAt, rateEpoch, instant: usable.shift() ?? missed });
       left = usable;
@@ -161,7 +166,7 @@ export class Engine {
       this.#refusals.set(tenant, times + 1);
       // A restaurant whose slots a dead sender still holds must not burn the others' instants.
       const wait = Math.min(LONGEST_REFUSAL_MS, REFUSAL_MS * 2 ** times);
-      setTimeout(() => this.#parts.dispatch.look([tenant]), wait).unref();
+      this.#parts.clock.after(wait, () => this.#parts.dispatch.look([tenant]));
     }
   }
 
@@ -183,7 +188,7 @@ export class Engine {
     })();
     const tracked = work.catch(onFatal).finally(() => {
       this.#underWay.delete(tracked);
-      this.#wake();
+      this.#idle.wake();
     });
     this.#underWay.add(tracked);
   }
@@ -203,7 +208,7 @@ export class Engine {
     try {
       const reserved = await this.#parts.rate.reserve(1);
       if (reserved.kind === 'wait') {
-        await pause(Math.max(1, reserved.retryAt - this.#parts.now()));
+        await this.#parts.clock.sleep(Math.max(1, reserved.retryAt - this.#parts.clock.now()));
         return missed;
       }
       return reserved.epoch === rateEpoch ? reserved.instants[0] : undefined;
@@ -212,21 +217,6 @@ export class Engine {
       throw error;
     }
   }
-
-  #work(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, 500);
-      function done(): void {
-        clearTimeout(timer);
-        resolve();
-      }
-      this.#wake = done;
-    });
-  }
 }
 
 const missed: Instant = { at: 0, isValid: () => false };
-
-function pause(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
-}

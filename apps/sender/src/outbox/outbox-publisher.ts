@@ -1,14 +1,17 @@
 import type { Publisher } from '@mersal/kafka';
 import { type Ledger, TOPIC_ROLES, type TopicRole } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
+import { Nap } from '../clock/nap.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { type Addressing, deadRecord, outboxRecords } from './outbox-records.js';
 
 export interface OutboxParts {
   readonly ledger: Ledger;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, 'publish'>;
   readonly owned: OwnedPartitions;
   readonly to: Addressing;
+  readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -27,14 +30,15 @@ const LINGER_MS = 25;
  */
 export class OutboxPublisher {
   readonly #parts: OutboxParts;
+  readonly #idle: Nap;
   #stopping = false;
   #hinted = false;
   #deadReadAt = Number.NEGATIVE_INFINITY;
-  #wake: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
   constructor(parts: OutboxParts) {
     this.#parts = parts;
+    this.#idle = new Nap(parts.clock);
   }
 
   start(): void {
@@ -44,13 +48,13 @@ export class OutboxPublisher {
   /** There is something new. */
   readonly hint = (): void => {
     this.#hinted = true;
-    this.#wake();
+    this.#idle.wake();
   };
 
   /** Publishes what is there once more, and stops. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#wake();
+    this.#idle.wake();
     await this.#running;
   }
 
@@ -66,19 +70,19 @@ export class OutboxPublisher {
         wait = RETRY_MS;
       }
       if (last) return;
-      if (!this.#hinted && !this.#stopping) await this.#sleep(wait);
-      if (!this.#stopping) await new Promise((next) => setTimeout(next, LINGER_MS));
+      if (!this.#hinted && !this.#stopping) await this.#idle.sleep(wait);
+      if (!this.#stopping) await this.#parts.clock.sleep(LINGER_MS);
     }
   }
 
   /** True when there may be more. */
   async #publish(): Promise<boolean> {
-    const { ledger, owned, publisher, to, metrics } = this.#parts;
+    const { ledger, owned, publisher, to, clock, metrics } = this.#parts;
     const partitions = owned.numbers;
     if (partitions.length === 0) return false;
     // Records that can't be filed are rare: looked for at the idle pace only.
-    const lookForDead = performance.now() - this.#deadReadAt > IDLE_MS;
-    if (lookForDead) this.#deadReadAt = performance.now();
+    const lookForDead = clock.now() - this.#deadReadAt > IDLE_MS;
+    if (lookForDead) this.#deadReadAt = clock.now();
     const [entries, dead] = await Promise.all([
       ledger.readOutbox(partitions, MOST),
       lookForDead ? ledger.readDeadRecords(partitions, MOST_DEAD) : [],
@@ -98,17 +102,6 @@ export class OutboxPublisher {
       await ledger.forgetDeadRecords(dead.map((entry) => entry.n));
     }
     return entries.length === MOST || dead.length === MOST_DEAD;
-  }
-
-  #sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(done, ms);
-      function done(): void {
-        clearTimeout(timer);
-        resolve();
-      }
-      this.#wake = done;
-    });
   }
 }
 

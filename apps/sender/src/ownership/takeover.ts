@@ -7,7 +7,7 @@ import type { OwnedPartitions } from './owned-partitions.js';
 
 export interface TakeoverParts {
   readonly ledger: Ledger;
-  readonly admin: KafkaAdmin;
+  readonly logs: Pick<KafkaAdmin, 'watermarks'>;
   readonly topics: TopicNames;
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
@@ -77,11 +77,11 @@ export class Takeover {
   };
 
   async #logStarts(): Promise<Map<string, bigint>> {
-    const { admin, topics } = this.#parts;
+    const { logs, topics } = this.#parts;
     const starts = new Map<string, bigint>();
     await Promise.all(
       TOPIC_ROLES.map(async (role) => {
-        for (const [partition, marks] of await admin.watermarks(topics[role])) {
+        for (const [partition, marks] of await logs.watermarks(topics[role])) {
           starts.set(`${role}/${partition}`, marks.low);
         }
       }),

@@ -1,22 +1,17 @@
-import {
-  beat,
-  changeGroup,
-  type Database,
-  leaveGroup,
-  LedgerError,
-  type RateGroupState,
-} from '@mersal/ledger';
+import { LedgerError, type RateGroupState } from '@mersal/ledger';
 import { createShare, type GlobalRate, nextGroup, RateUnavailable, type Reservation } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
+import type { RateGroupStore } from './rate-group-store.js';
 
 export interface RateGroupParts {
-  readonly database: Database;
+  readonly store: RateGroupStore;
   readonly redisRate: GlobalRate;
   /** Whether Redis answers just now. */
   readonly ping: () => Promise<boolean>;
   readonly perSecond: number;
   readonly name: string;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -37,7 +32,7 @@ export class RateGroup implements GlobalRate {
   #usableFrom = Number.POSITIVE_INFINITY;
   #redisFailed = false;
   #beating: Promise<void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: () => void = () => undefined;
 
   constructor(parts: RateGroupParts) {
     this.#parts = parts;
@@ -50,23 +45,23 @@ export class RateGroup implements GlobalRate {
 
   async start(): Promise<void> {
     await this.refresh();
-    this.#timer = setInterval(() => void this.refresh().catch(this.#quiet), BEAT_MS);
+    this.#stopTimer = this.#parts.clock.every(BEAT_MS, () => void this.refresh().catch(this.#quiet));
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopTimer();
     await this.#beating?.catch(this.#quiet);
-    await this.#parts.database.run(leaveGroup(this.#parts.name)).catch(this.#quiet);
+    await this.#parts.store.leave(this.#parts.name).catch(this.#quiet);
   }
 
   async reserve(most: number): Promise<Reservation> {
-    const { now, redisRate } = this.#parts;
+    const { clock, redisRate } = this.#parts;
     const group = this.#group;
-    if (!group || now() < this.#usableFrom)
-      return { kind: 'wait', retryAt: Math.min(this.#usableFrom, now() + NOT_YET_MS) };
+    if (!group || clock.now() < this.#usableFrom)
+      return { kind: 'wait', retryAt: Math.min(this.#usableFrom, clock.now() + NOT_YET_MS) };
     if (group.mode === 'shares') {
       // Not a member of this epoch yet: the next beat makes one that has us in it.
-      if (!this.#share) return { kind: 'wait', retryAt: now() + NOT_YET_MS };
+      if (!this.#share) return { kind: 'wait', retryAt: clock.now() + NOT_YET_MS };
       return of(group, await this.#share.reserve(most));
     }
     try {
@@ -75,7 +70,7 @@ export class RateGroup implements GlobalRate {
       if (!(error instanceof RateUnavailable)) throw error;
       this.#redisFailed = true;
       void this.refresh().catch(this.#quiet);
-      return { kind: 'wait', retryAt: now() + NOT_YET_MS };
+      return { kind: 'wait', retryAt: clock.now() + NOT_YET_MS };
     }
   }
 
@@ -88,13 +83,13 @@ export class RateGroup implements GlobalRate {
   }
 
   async #beat(): Promise<void> {
-    const { database, name, ping, logger } = this.#parts;
+    const { store, name, ping, logger } = this.#parts;
     const failed = this.#redisFailed;
     this.#redisFailed = false;
     const redisOk = (await ping()) && !failed;
-    const { group, live } = await beat(database, name, redisOk);
+    const { group, live } = await store.beat(name, redisOk);
     const next = nextGroup(group, live);
-    const changed = next && (await changeGroup(database, group.epoch, next));
+    const changed = next && (await store.change(group.epoch, next));
     if (changed)
       logger.warn(
         { mode: changed.mode, members: changed.members, epoch: changed.epoch },
@@ -104,13 +99,13 @@ export class RateGroup implements GlobalRate {
   }
 
   #take(group: RateGroupState): void {
-    const { now, name, perSecond } = this.#parts;
+    const { clock, name, perSecond } = this.#parts;
     if (group.epoch === this.#group?.epoch) return;
     this.#group = group;
-    this.#usableFrom = now() + Math.max(0, SETTLE_MS - group.ageMs);
+    this.#usableFrom = clock.now() + Math.max(0, SETTLE_MS - group.ageMs);
     this.#share =
       group.mode === 'shares' && group.members.includes(name)
-        ? createShare({ perSecond, members: group.members.length, now })
+        ? createShare({ perSecond, members: group.members.length, now: () => clock.now() })
         : undefined;
   }
 

@@ -3,6 +3,7 @@ import { type RetryPolicy, scheduleRetry } from '@mersal/lanes';
 import { LANE, type Ledger, MESSAGE, type Settlement, type UnknownMessage } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
+import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
@@ -17,7 +18,7 @@ export interface ReconcileParts {
   readonly policy: RetryPolicy;
   readonly graceMs: number;
   readonly pauseMs: number;
-  readonly wallClock: () => number;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -54,13 +55,13 @@ export class Reconciliation {
 
   /** Looks at what is due; returns how many were decided. */
   readonly run = async (): Promise<number> => {
-    const { ledger, owned, wallClock } = this.#parts;
+    const { ledger, owned, clock } = this.#parts;
     const unknown = await ledger.unknownMessages(owned.numbers, MOST);
     const seen = new Set(unknown.map(keyOf));
     for (const key of this.#looks.keys()) if (!seen.has(key)) this.#looks.delete(key);
     let decided = 0;
     for (const message of unknown) {
-      if (wallClock() < this.#dueAt(message)) continue;
+      if (clock.wall() < this.#dueAt(message)) continue;
       if (await this.#look(message, unknown)) decided += 1;
     }
     return decided;
@@ -74,7 +75,7 @@ export class Reconciliation {
   }
 
   async #look(message: UnknownMessage, all: readonly UnknownMessage[]): Promise<boolean> {
-    const { gateway, tenants, ledger, logger, wallClock, pauseMs } = this.#parts;
+    const { gateway, tenants, ledger, logger, clock, pauseMs } = this.#parts;
     const tenant = tenants.byId(message.tenant);
     if (!tenant || tenant.accountSid !== message.accountSid)
       return this.#undecided(message, 'the account has changed');
@@ -97,12 +98,12 @@ export class Reconciliation {
     };
     this.#looks.set(keyOf(message), look);
     look.looks += 1;
-    look.nextAt = wallClock() + pauseMs;
+    look.nextAt = clock.wall() + pauseMs;
     const id = joinMessageId(message.u, message.tag);
     if (finding.kind === 'accepted') {
       logger.info({ sid: finding.sid }, `Job ${id}: the provider has it, it was accepted`);
       return this.#settle({
-        ...base(message, wallClock()),
+        ...base(message, clock.wall()),
         state: MESSAGE.sent,
         onward: 'advance',
         counted: false,
@@ -113,8 +114,8 @@ export class Reconciliation {
       });
     }
     if (finding.kind === 'absent') {
-      if (look.absentAt === undefined || wallClock() - look.absentAt < pauseMs) {
-        look.absentAt ??= wallClock();
+      if (look.absentAt === undefined || clock.wall() - look.absentAt < pauseMs) {
+        look.absentAt ??= clock.wall();
         return false;
       }
       logger.info({}, `Job ${id}: the provider does not have it, it is tried again`);
@@ -127,8 +128,8 @@ export class Reconciliation {
   }
 
   #again(message: UnknownMessage): Settlement {
-    const { policy, random, wallClock } = this.#parts;
-    const now = wallClock();
+    const { policy, random, clock } = this.#parts;
+    const now = clock.wall();
     // The attempt was counted when it became unknown.
     const decision = scheduleRetry(
       policy,

@@ -1,10 +1,5 @@
-import {
-  type CredentialKeys,
-  type Database,
-  readChangedTenants,
-  readTenants,
-  type Tenant,
-} from '@mersal/ledger';
+import type { Tenant } from '@mersal/ledger';
+import type { TenantSource } from './tenant-source.js';
 
 const PAGE = 500;
 
@@ -13,16 +8,14 @@ const PAGE = 500;
  * of restaurants with messages in the partitions that it owns.
  */
 export class TenantDirectory {
-  readonly #database: Database;
-  readonly #keys: CredentialKeys;
+  readonly #source: TenantSource;
   readonly #byId = new Map<number, Tenant>();
   readonly #byRestaurant = new Map<string, Tenant>();
   #since: string | null = null;
   readonly #listeners: ((tenant: Tenant) => void)[] = [];
 
-  constructor(database: Database, keys: CredentialKeys) {
-    this.#database = database;
-    this.#keys = keys;
+  constructor(source: TenantSource) {
+    this.#source = source;
   }
 
   onChange(listener: (tenant: Tenant) => void): void {
@@ -43,7 +36,7 @@ export class TenantDirectory {
       else missing.push(id);
     }
     if (missing.length > 0) {
-      for (const tenant of await readTenants(this.#database, this.#keys, missing)) {
+      for (const tenant of await this.#source.named(missing)) {
         this.#keep(tenant);
         found.set(tenant.restaurantId, tenant);
       }
@@ -54,7 +47,7 @@ export class TenantDirectory {
   /** Reads what changed since the last call. All restaurants are read once, at the first. */
   async refresh(): Promise<void> {
     for (;;) {
-      const changed = await readChangedTenants(this.#database, this.#keys, this.#since, PAGE);
+      const changed = await this.#source.changedSince(this.#since, PAGE);
       const last = changed.at(-1);
       for (const tenant of changed) {
         if (this.#byId.get(tenant.id)?.changedAt !== tenant.changedAt) this.#keep(tenant);

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ledger, LedgerError } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
@@ -14,6 +14,7 @@ export interface UpkeepParts {
   readonly reconcile: () => Promise<number>;
   readonly outboxFilled: () => void;
   readonly onFatal: (error: unknown) => void;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -116,7 +117,7 @@ export class Upkeep {
           `${chore.name}: the ledger does not answer`,
         );
       }
-      await sleep(chore.everyMs, undefined, { signal }).catch(() => undefined);
+      await this.#parts.clock.sleep(chore.everyMs, signal);
     }
   }
 }

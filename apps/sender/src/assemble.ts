@@ -1,0 +1,204 @@
+import type { TopicNames } from '@mersal/contracts';
+import type { ConsumerOptions, KafkaAdmin, PartitionConsumer, Publisher } from '@mersal/kafka';
+import { MAX_AGE_MS } from '@mersal/lanes';
+import type { Ledger } from '@mersal/ledger';
+import type { Releases } from '@mersal/lifecycle';
+import { createUnlimitedRate } from '@mersal/limits';
+import type { Logger, Metrics } from '@mersal/telemetry';
+import type { TwilioGateway } from '@mersal/twilio-gateway';
+import { Admission } from './admission/admission.js';
+import { OffsetCommits } from './admission/offset-commits.js';
+import type { Clock } from './clock/clock.js';
+import { createDelivery } from './delivery/deliver-message.js';
+import { SettleQueue } from './delivery/settle-queue.js';
+import { Templates } from './delivery/templates.js';
+import { releaseClaim } from './delivery/verdict.js';
+import { Dispatch } from './dispatch/dispatch.js';
+import { Engine } from './dispatch/engine.js';
+import { OutboxPublisher } from './outbox/outbox-publisher.js';
+import { OwnedPartitions } from './ownership/owned-partitions.js';
+import { Takeover } from './ownership/takeover.js';
+import { RateGroup, type RateGroupParts } from './rate/rate-group.js';
+import { Reconciliation } from './reconcile/reconcile.js';
+import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
+import { TenantDirectory } from './tenants/tenant-directory.js';
+import type { TenantSource } from './tenants/tenant-source.js';
+import { Upkeep } from './upkeep/upkeep.js';
+
+/** All that a sender reaches the world through. */
+export interface Ports {
+  readonly ledger: Ledger;
+  readonly tenants: TenantSource;
+  readonly gateway: TwilioGateway;
+  readonly publisher: Pick<Publisher, 'publish'>;
+  readonly logs: Pick<KafkaAdmin, 'watermarks'>;
+  /** Of the consumer that this sender's handlers are given to: asked for once it runs. */
+  readonly consumer: () => Pick<PartitionConsumer, 'seek' | 'commit'>;
+  /** Undefined: no global rate is kept. */
+  readonly rate: Pick<RateGroupParts, 'store' | 'redisRate' | 'ping' | 'perSecond' | 'name'> | undefined;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** The sender can't go on: end the process. */
+  readonly fail: (error: unknown) => void;
+}
+
+export type SenderOptions = { readonly topics: TopicNames; readonly partitions: number } & Pick<
+  Settings,
+  | 'INSTANCE'
+  | 'PUBLIC_URL'
+  | 'TENANT_CONCURRENCY'
+  | 'QUEUE_RETRY_ATTEMPTS'
+  | 'QUEUE_BACKOFF_DELAY'
+  | 'TWILIO_TIMEOUT_MS'
+  | 'TWILIO_MAX_SOCKETS'
+  | 'RECONCILE_GRACE_MS'
+  | 'RECONCILE_PAUSE_MS'
+>;
+
+export interface Sender {
+  /** For the consumer. */
+  readonly handlers: Pick<ConsumerOptions, 'onAssigned' | 'onRevoked' | 'onBatch'>;
+  readonly owned: OwnedPartitions;
+  readonly dispatch: Dispatch;
+  readonly engine: Engine;
+  /** To be started once the consumer runs, and stopped before it is closed. */
+  readonly commits: OffsetCommits;
+  /** Reads the restaurants and begins to work; registers how to stop what it started. */
+  start(releases: Releases): Promise<void>;
+}
+
+/** Puts the sender together from its ports: what runs in production and in the simulation alike. */
+export function assemble(ports: Ports, options: SenderOptions): Sender {
+  const { ledger, gateway, clock, random, logger, metrics, fail } = ports;
+  const { topics, partitions, INSTANCE: member, TENANT_CONCURRENCY: concurrency } = options;
+  const policy = {
+    attempts: options.QUEUE_RETRY_ATTEMPTS,
+    backoffMs: options.QUEUE_BACKOFF_DELAY,
+    maxAgeMs: MAX_AGE_MS,
+  };
+  const now = (): number => clock.now();
+
+  const group = ports.rate && new RateGroup({ ...ports.rate, clock, logger });
+  const tenants = new TenantDirectory(ports.tenants);
+  const owned = new OwnedPartitions();
+  const dispatch = new Dispatch({ ledger, tenants, owned, concurrency });
+  const to = { topics, partitions, source: `sender/${member}` };
+  const outbox = new OutboxPublisher({
+    ledger,
+    publisher: ports.publisher,
+    owned,
+    to,
+    clock,
+    logger,
+    metrics,
+  });
+
+  const settlements = new SettleQueue(ledger, {
+    retryMs: 250,
+    clock,
+    onError: (error) => logger.warn({ err: error }, 'settlements wait for the ledger'),
+  });
+  const deliver = createDelivery({
+    ledger,
+    gateway,
+    templates: new Templates(gateway, now),
+    settlements,
+    policy,
+    publicUrl: options.PUBLIC_URL,
+    claimAgeMs: CLAIM_AGE_MS,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const engine = new Engine({
+    ledger,
+    dispatch,
+    owned,
+    tenants,
+    rate: group ?? createUnlimitedRate(now),
+    deliver,
+    release: async (claim) => ({
+      ...(await settlements.settle(releaseClaim(claim, clock.wall()))),
+      released: true,
+    }),
+    onSettled: outbox.hint,
+    onRateEpoch: () => group?.refresh() ?? Promise.resolve(),
+    onFatal: fail,
+    limits: { leaseMs: leaseMs(options), concurrency },
+    sockets: options.TWILIO_MAX_SOCKETS,
+    clock,
+    logger,
+    metrics,
+  });
+
+  const reconciliation = new Reconciliation({
+    ledger,
+    gateway,
+    tenants,
+    owned,
+    dispatch,
+    policy,
+    graceMs: options.RECONCILE_GRACE_MS,
+    pauseMs: options.RECONCILE_PAUSE_MS,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const upkeep = new Upkeep({
+    ledger,
+    dispatch,
+    owned,
+    tenants,
+    reconcile: reconciliation.run,
+    outboxFilled: outbox.hint,
+    onFatal: fail,
+    clock,
+    logger,
+  });
+
+  const takeover = new Takeover({ ledger, logs: ports.logs, topics, owned, dispatch, member, logger });
+  const commits = new OffsetCommits((offsets) => ports.consumer().commit(offsets), clock, logger);
+  const admission = new Admission({
+    ledger,
+    tenants,
+    owned,
+    dispatch,
+    topics,
+    partitions,
+    seek: (topic, partition, offset) => ports.consumer().seek(topic, partition, offset),
+    commit: commits.note,
+    outboxFilled: outbox.hint,
+    logger,
+    metrics,
+  });
+
+  return {
+    handlers: {
+      onAssigned: takeover.onAssigned,
+      onRevoked: takeover.onRevoked,
+      onBatch: admission.onBatch,
+    },
+    owned,
+    dispatch,
+    engine,
+    commits,
+    async start(releases) {
+      if (group) {
+        await group.start();
+        releases.push('rate group', () => group.stop());
+      }
+      await tenants.refresh();
+      outbox.start();
+      releases.push('outbox', () => outbox.stop());
+      engine.start();
+      releases.push('engine', () => engine.stop());
+      upkeep.start();
+      releases.push('upkeep', () => upkeep.stop());
+    },
+  };
+}
