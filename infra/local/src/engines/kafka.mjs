@@ -123,7 +123,15 @@ async function format({ java, jvm, config, data }) {
   const id = randomBytes(16).toString('base64url');
   await run(
     java,
-    ['-XX:TieredStopAtLevel=1', ...jvm, 'kafka.tools.StorageTool', 'format', '-t', id, '-c', config],
+    [
+      '-XX:TieredStopAtLevel=1',
+      ...jvm,
+      'kafka.tools.StorageTool',
+      'format',
+      `--cluster-id=${id}`,
+      '-c',
+      config,
+    ],
     {
       timeout: 120_000,
     },
