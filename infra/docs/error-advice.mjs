@@ -122,6 +122,11 @@ export const deadAdvice = {
     means: 'The template was rejected, paused, disabled or deleted at the provider.',
     does: 'Have it approved, or create it anew, then redrive.',
   },
+  by_operator: {
+    means:
+      'Nobody could tell whether the provider had accepted it, and an operator decided not to send it again.',
+    does: 'Redrive it if that was wrong; the audit tells who decided.',
+  },
   poison: {
     means: 'Reading this record ended the process three times.',
     does: 'Keep the record: it reproduces a fault of ours. The records after it went on.',

@@ -148,6 +148,7 @@ describe("the doctor's judgement", () => {
     scheduled: 0,
     held: 0,
     unknown: 0,
+    undecided: 0,
     tenantConcurrency: {},
   };
   const working = ok('sender', 'ready');

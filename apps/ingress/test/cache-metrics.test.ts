@@ -68,6 +68,7 @@ it('a restaurant without a limit of its own has the default', () => {
     scheduled: 0,
     held: 0,
     unknown: 0,
+    undecided: 0,
     tenantConcurrency: { r1: { active: 2, limit: null }, r2: { active: 1, limit: 9 } },
   };
   expect(queueMetrics(counts, 5, 0).tenantConcurrency).toEqual({

@@ -1,5 +1,5 @@
 import { decodeEvent, parseMessageId, type SendRequested, topicNames } from '@mersal/contracts';
-import { laneOf, type Ownership } from '@mersal/ledger';
+import { laneOf, type Ownership, recipientOf } from '@mersal/ledger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fixture, openFixture, type TestTenant, type TopicRecord } from './ingress-fixture.js';
 
@@ -37,6 +37,8 @@ function toMessage(record: TopicRecord) {
     lane: laneOf(data.conversationId),
     conversation: data.conversationId,
     priority: data.priority,
+    sender: data.from,
+    recipient: recipientOf(data.to),
     acceptedAt: data.acceptedAt,
     sendAt: data.sendAt,
     expiresAt: data.expiresAt,

@@ -7,6 +7,7 @@ import { createUnlimitedRate } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
 import { Admission } from './admission/admission.js';
+import { createCallbackRule } from './admission/callback-rule.js';
 import { OffsetCommits } from './admission/offset-commits.js';
 import type { Clock } from './clock/clock.js';
 import { createDelivery } from './delivery/deliver-message.js';
@@ -101,16 +102,15 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     clock,
     onError: (error) => logger.warn({ err: error }, 'settlements wait for the ledger'),
   });
+  const by = { policy, random, limitOf: () => 'recipient' as const };
   const deliver = createDelivery({
-    ledger,
     gateway,
     templates: new Templates(gateway, now),
     settlements,
-    policy,
+    by,
     publicUrl: options.PUBLIC_URL,
     claimAgeMs: CLAIM_AGE_MS,
     clock,
-    random,
     logger,
     metrics,
   });
@@ -170,6 +170,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     dispatch,
     topics,
     partitions,
+    callbackRule: createCallbackRule({ ...by, now: () => clock.wall() }),
     seek: (topic, partition, offset) => ports.consumer().seek(topic, partition, offset),
     commit: commits.note,
     outboxFilled: outbox.hint,

@@ -1,6 +1,14 @@
-import { type Callback, type CallbackView, MESSAGE } from '@mersal/ledger';
+import { encodeEvent, encodeHeaders } from '@mersal/contracts';
+import { type Callback, type CallbackView, MESSAGE, REPORTED_FAILED } from '@mersal/ledger';
 import { describe, expect, it } from 'vitest';
-import { callbackRule } from '../src/admission/callback-rule.js';
+import { createCallbackRule } from '../src/admission/callback-rule.js';
+
+const callbackRule = createCallbackRule({
+  policy: { attempts: 3, backoffMs: 2_000, maxAgeMs: 86_400_000 },
+  now: () => 10_000,
+  random: () => 0,
+  limitOf: () => 'recipient',
+});
 
 const callback: Callback = {
   tenant: 1,
@@ -17,12 +25,38 @@ const attempted = (more: Partial<NonNullable<CallbackView['attempted']>> = {}) =
   outcome: 'ambiguous',
   ...more,
 });
+const body = {
+  record: encodeEvent('mersal.send.requested.v1', {
+    restaurantId: 'r1',
+    messageId: `${'a'.repeat(32)}-1aaaaaaaaaaaa`,
+    conversationId: 'c1',
+    to: 'whatsapp:+966500000000',
+    from: 'whatsapp:+14155238886',
+    content: { kind: 'text', text: 'طلبك جاهز' },
+    priority: 5,
+    acceptedAt: 0,
+    bodyHash: '0'.repeat(64),
+  }),
+  headers: encodeHeaders({
+    id: 'x',
+    type: 'mersal.send.requested.v1',
+    source: 'ingress/1',
+    time: 0,
+    subject: 'r1',
+  }),
+};
 const view = (more: Partial<CallbackView>): CallbackView => ({
   state: MESSAGE.waiting,
   attempt: 0,
   sid: null,
   open: null,
   attempted: null,
+  redrive: 0,
+  retries: 0,
+  acceptedAt: 0,
+  sender: 'whatsapp:+14155238886',
+  recipient: 'b'.repeat(32),
+  body,
   ...more,
 });
 const sending = view({ open: { attempt: 1, accountSid: 'AC1' } });
@@ -96,8 +130,71 @@ describe('a status callback', () => {
       result: 'sid_mismatch',
     });
   });
-  it('does not wake the dead', () => {
-    const dead = view({ state: MESSAGE.dead, attempt: 1, attempted: attempted() });
-    expect(callbackRule(dead, callback)).toEqual({ kind: 'ignore', result: 'too_late' });
+  it('proves that a message which was given up had been accepted', () => {
+    for (const state of [MESSAGE.dead, MESSAGE.cancelled, MESSAGE.expired]) {
+      const over = view({ state, attempt: 1, attempted: attempted({ outcome: 'not_accepted' }) });
+      expect(callbackRule(over, callback)).toMatchObject({ kind: 'apply', state: MESSAGE.delivered });
+      expect(callbackRule({ ...over, attempted: null }, callback)).toMatchObject({ kind: 'ignore' });
+    }
+  });
+});
+
+describe('a report of failure', () => {
+  const undelivered = (errorCode?: number): Callback => ({
+    ...callback,
+    status: 'undelivered',
+    ...(errorCode === undefined ? {} : { errorCode }),
+  });
+  it('that may pass is tried again, and what costs no attempt is not counted', () => {
+    expect(callbackRule(sent, undelivered(63012))).toMatchObject({
+      state: MESSAGE.retrying,
+      event: 'retrying',
+      retry: { due: 12_000, counted: true },
+      errorClass: 'transient',
+    });
+    expect(callbackRule(sent, undelivered(63018))).toMatchObject({
+      state: MESSAGE.retrying,
+      retry: { due: 16_000, counted: false },
+      effects: [],
+    });
+  });
+  it('that uses the last retry up, or is for good, is final', () => {
+    expect(callbackRule({ ...sent, retries: 3 }, undelivered(63012))).toMatchObject({
+      state: MESSAGE.failed,
+    });
+    expect(callbackRule(sent, undelivered(63016))).toMatchObject({
+      state: MESSAGE.failed,
+      event: 'failed',
+      errorClass: 'content',
+    });
+    expect(callbackRule(sent, { ...callback, status: 'canceled' })).toMatchObject({ state: MESSAGE.failed });
+  });
+  it('of an opt-out or of the account concerns others too', () => {
+    expect(callbackRule(sent, undelivered(63014))).toMatchObject({
+      state: MESSAGE.failed,
+      effects: [{ kind: 'suppress', address: 'whatsapp:+966500000000' }],
+    });
+    expect(callbackRule(sent, undelivered(63020))).toMatchObject({
+      state: MESSAGE.retrying,
+      retry: { due: 10_000, counted: false },
+      effects: [{ kind: 'suspend', accountSid: 'AC1' }],
+    });
+  });
+  it('is heard once: its repetition does not end the retry, its delivery after all does', () => {
+    const again = view({
+      state: MESSAGE.retrying,
+      attempt: 1,
+      attempted: attempted({ sid: 'SM1', outcome: REPORTED_FAILED }),
+    });
+    expect(callbackRule(again, undelivered(63012))).toEqual({ kind: 'ignore', result: 'not_risen' });
+    expect(callbackRule(again, { ...callback, status: 'sent' })).toEqual({
+      kind: 'ignore',
+      result: 'not_risen',
+    });
+    expect(callbackRule(again, callback)).toMatchObject({ kind: 'apply', state: MESSAGE.delivered });
+  });
+  it('of a message that was given up revives nothing', () => {
+    const dead = view({ state: MESSAGE.dead, attempt: 1, attempted: attempted({ outcome: 'not_accepted' }) });
+    expect(callbackRule(dead, undelivered(63012))).toMatchObject({ state: MESSAGE.failed });
   });
 });

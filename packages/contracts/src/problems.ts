@@ -33,6 +33,7 @@ export const deadReasons = {
   provider_rejected: 'the provider rejects it for good',
   opted_out: 'the recipient wants no messages from this restaurant',
   template_unusable: 'the template is rejected, paused or gone',
+  by_operator: 'an operator gave it up',
   poison: 'reading it stopped the process repeatedly',
 } as const;
 export type DeadReason = keyof typeof deadReasons;

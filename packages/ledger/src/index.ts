@@ -28,13 +28,16 @@ export type {
   CallbackRule,
   CallbackView,
 } from './messages/callbacks.js';
-export type { Candidate, Claim, ClaimLimits } from './messages/claim.js';
+export type { Candidate, Claim, ClaimAnswer, ClaimLimits } from './messages/claim.js';
 export type { DeadRecord } from './messages/dead-records.js';
+export type { UnknownDecision, UnknownEntry } from './messages/decide.js';
+export type { Effect } from './messages/effects.js';
 export { laneOf } from './messages/lane.js';
-export type { UnknownMessage } from './messages/leases.js';
+export { UNDECIDED, type UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
-export type { Settled, Settlement } from './messages/settle.js';
+export type { Retention } from './messages/retention.js';
+export { REPORTED_FAILED, type Settled, type Settlement } from './messages/settle.js';
 export {
   agreePartitions,
   type MigrationReport,
@@ -44,6 +47,7 @@ export {
   schemaVersion,
 } from './migrate.js';
 export { type Ownership, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
+export type { Pause, PauseTarget } from './pauses/pauses.js';
 export { createPostgresLedger } from './postgres-ledger.js';
 export {
   beat,
@@ -52,6 +56,7 @@ export {
   leaveGroup,
   type RateGroupState,
 } from './rate-group/rate-group.js';
+export { recipientOf, type Suppression } from './suppressions/suppressions.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
 export {
   apiKeyId,

@@ -1,13 +1,17 @@
 import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
-import type { Candidate, Claim, ClaimLimits } from './messages/claim.js';
+import type { Candidate, ClaimAnswer, ClaimLimits } from './messages/claim.js';
+import type { UnknownDecision, UnknownEntry } from './messages/decide.js';
 import type { Head, NewMessage } from './messages/admit-sends.js';
 import type { Retry } from './messages/admit-retries.js';
 import type { DeadRecord } from './messages/dead-records.js';
 import type { UnknownMessage } from './messages/leases.js';
 import type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 import type { MessageView } from './messages/read.js';
+import type { Retention } from './messages/retention.js';
 import type { Settled, Settlement } from './messages/settle.js';
 import type { Ownership, TopicRole } from './ownership/ownership.js';
+import type { Pause, PauseTarget } from './pauses/pauses.js';
+import type { Suppression } from './suppressions/suppressions.js';
 
 /** The range of offsets that a batch covers: from its first record to behind its last. */
 export interface Range {
@@ -29,6 +33,8 @@ export interface QueueCounts {
   readonly scheduled: number;
   readonly held: number;
   readonly unknown: number;
+  /** Of the unknown ones: an operator has to decide. */
+  readonly undecided: number;
   readonly tenantConcurrency: Readonly<
     Record<string, { readonly active: number; readonly limit: number | null }>
   >;
@@ -46,6 +52,10 @@ export type CancelResult = 'cancelled' | 'not_cancellable';
  */
 export interface Ledger {
   takeOwnership(partition: number, member: string): Promise<Ownership>;
+  /** The owner ends in order. */
+  giveBack(own: Ownership): Promise<void>;
+  /** How often the reading of this range, or of this single record, was begun, now included: see range-notes. */
+  noteRange(own: Ownership, topic: TopicRole, first: bigint, single: boolean): Promise<number>;
   /** True where the log begins later than the ledger would have read on: records were lost to retention. */
   skipToLogStart(own: Ownership, topic: TopicRole, logStart: bigint): Promise<boolean>;
 
@@ -77,17 +87,46 @@ export interface Ledger {
   expire(partitions: readonly number[], most: number): Promise<number>;
 
   ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
-  /** Fails with `rate_epoch` where the instants were given by another epoch of the rate group. */
-  claim(own: Ownership, candidates: readonly Candidate[], limits: ClaimLimits): Promise<Claim[]>;
+  /** Fails with `rate_epoch` where the instants were given by another epoch of the rate group; never with `fenced`: see ClaimAnswer. */
+  claim(
+    owned: readonly Ownership[],
+    candidates: readonly Candidate[],
+    limits: ClaimLimits,
+  ): Promise<ClaimAnswer>;
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
   knownSids(tenant: number, sids: readonly string[]): Promise<ReadonlySet<string>>;
-  leaveUndecided(tenant: number, u: string, attempt: number): Promise<boolean>;
+  /** `next`: the conversation goes on with it. */
+  leaveUndecided(
+    tenant: number,
+    u: string,
+    attempt: number,
+  ): Promise<{ readonly left: boolean; readonly next?: Head }>;
+  listUnknown(tenant: number | null, most: number): Promise<UnknownEntry[]>;
+  /** An operator's decision; false: the message is not unknown any more. */
+  decideUnknown(
+    tenant: number,
+    u: string,
+    decision: UnknownDecision,
+    given: { readonly sid?: string | undefined; readonly by: string },
+  ): Promise<boolean>;
+  /** A conversation held by this dead message goes on without it; null: the message holds none. */
+  releaseHeld(tenant: number, u: string): Promise<Head | undefined | null>;
   republishStuckRetries(partitions: readonly number[]): Promise<number>;
-  suspendTenant(tenant: number, accountSid: string, reason: string): Promise<boolean>;
+
+  readPauses(): Promise<Pause[]>;
+  /** `untilMs` null: until it is lifted. */
+  setPause(target: PauseTarget, untilMs: number | null, reason: string, by: string): Promise<void>;
+  liftPause(target: PauseTarget): Promise<boolean>;
+  listSuppressions(tenant: number, most: number, before?: number): Promise<Suppression[]>;
+  liftSuppression(tenant: number, recipient: string, by: string): Promise<boolean>;
+  /** Erases and forgets what is old; returns how many messages it touched, at most twice `most`. */
+  prune(retention: Retention, most: number): Promise<number>;
 
   readOutbox(partitions: readonly number[], most: number): Promise<OutboxEntry[]>;
+  /** Of any partition, where nobody published them in time. */
+  readOrphanedOutbox(olderThanMs: number, most: number): Promise<OutboxEntry[]>;
   forgetPublished(numbers: readonly string[]): Promise<void>;
   readDeadRecords(partitions: readonly number[], most: number): Promise<DeadEntry[]>;
   forgetDeadRecords(numbers: readonly string[]): Promise<void>;

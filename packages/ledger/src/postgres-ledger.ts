@@ -4,8 +4,9 @@ import type { Ledger, QueueCounts, Range } from './ledger.js';
 import { admitRedrives, admitRetries, lockLanesOf } from './messages/admit-retries.js';
 import { admitSends, headsOf } from './messages/admit-sends.js';
 import { applyCallbacks } from './messages/callbacks.js';
-import { claimStatements, ensureSlots, toClaim } from './messages/claim.js';
+import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
+import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
 import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
 import { promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
 import {
@@ -21,14 +22,17 @@ import {
   forgetDeadRecords,
   forgetPublished,
   readDeadRecords,
+  readOrphanedOutbox,
   readOutbox,
   toDeadEntry,
   toOutboxEntry,
 } from './messages/outbox.js';
 import { countStates, listMessages, readMessage, toMessageView } from './messages/read.js';
+import { eraseDetail, forgetIds } from './messages/retention.js';
 import { settleStatements, toSettled } from './messages/settle.js';
 import {
   advanceOffset,
+  giveBack,
   type Ownership,
   readAdmitted,
   requireOwner,
@@ -36,8 +40,10 @@ import {
   takeOwnership,
   type TopicRole,
 } from './ownership/ownership.js';
+import { forgetNotes, noteRange } from './ownership/range-notes.js';
+import { liftPause, readPauses, setPause, toPause, touchTenant, wakePausedLanes } from './pauses/pauses.js';
 import { MESSAGE } from './states.js';
-import { suspendTenant } from './tenants/tenants.js';
+import { liftSuppression, listSuppressions, toSuppression } from './suppressions/suppressions.js';
 
 /** The ledger in Postgres: a statement a file, put together to transactions here. */
 export function createPostgresLedger(database: Database): Ledger {
@@ -50,6 +56,7 @@ export function createPostgresLedger(database: Database): Ledger {
   ): Statement[] => [
     requireOwner(own),
     advanceOffset(own, topic, range.first, range.next),
+    ...(own.clean ? [] : [forgetNotes(own, topic, range.next)]),
     ...(dead.length > 0 ? [fileDeadRecords(own, dead)] : []),
   ];
 
@@ -68,12 +75,20 @@ export function createPostgresLedger(database: Database): Ledger {
         partition,
         epoch: Number(row['epoch']),
         incarnation: row['incarnation'] as string,
+        clean: row['clean'] as boolean,
         offsets: {
           send: next.get('send') ?? 0n,
           retry: next.get('retry') ?? 0n,
           callbacks: next.get('callbacks') ?? 0n,
         },
       };
+    },
+    async giveBack(own) {
+      await database.run(giveBack(own));
+    },
+    async noteRange(own, topic, first, single) {
+      const [row] = await database.run(noteRange(own, topic, first, single));
+      return row?.['tries'] as number;
     },
     async skipToLogStart(own, topic, logStart) {
       const before = await database.run(readAdmitted(own.partition));
@@ -102,8 +117,12 @@ export function createPostgresLedger(database: Database): Ledger {
       const at = statements.length;
       statements.push(admitRetries(retries), admitRedrives(redrives));
       const answers = await database.transaction(statements);
-      const due = (answers[at] ?? []).filter((row) => row['ready'] === true);
-      return toHeads([...due, ...(answers[at + 1] ?? [])]);
+      return toHeads(
+        answers
+          .slice(at)
+          .flat()
+          .filter((row) => row['ready'] === true),
+      );
     },
     async applyCallbacks(own, range, callbacks, rule, dead) {
       const rest = admission(own, 'callbacks', range, dead).slice(1);
@@ -135,10 +154,9 @@ export function createPostgresLedger(database: Database): Ledger {
     async ensureSlots(tenants, concurrency) {
       await database.run(ensureSlots(tenants, concurrency));
     },
-    async claim(own, candidates, limits) {
-      if (candidates.length === 0) return [];
-      const answers = await database.transaction(claimStatements(own, candidates, limits));
-      return (answers.at(-1) ?? []).map(toClaim);
+    async claim(owned, candidates, limits) {
+      if (candidates.length === 0) return { claims: [], fenced: [] };
+      return toClaimAnswer(owned, await database.transaction(claimStatements(owned, candidates, limits)));
     },
     async settle(settlements) {
       if (settlements.length === 0) return [];
@@ -150,15 +168,58 @@ export function createPostgresLedger(database: Database): Ledger {
       (await database.run(unknownMessages(partitions, most))).map(toUnknownMessage),
     knownSids: async (tenant, sids) =>
       new Set((await database.run(knownSids(tenant, sids))).map((row) => row['sid'] as string)),
-    leaveUndecided: async (tenant, u, attempt) =>
-      (await database.run(leaveUndecided(tenant, u, attempt))).length > 0,
+    async leaveUndecided(tenant, u, attempt) {
+      const [, rows] = await database.transaction([
+        lockLanesOf([tenant], [u]),
+        leaveUndecided(tenant, u, attempt),
+      ]);
+      const [row] = rows ?? [];
+      const [next] = toHeads((rows ?? []).filter((one) => one['ready'] === true));
+      return { left: row !== undefined, ...(next ? { next } : {}) };
+    },
+    listUnknown: async (tenant, most) => (await database.run(listUnknown(tenant, most))).map(toUnknownEntry),
+    async decideUnknown(tenant, u, decision, given) {
+      const [, rows] = await database.transaction([
+        lockLanesOf([tenant], [u]),
+        decideUnknown(tenant, u, decision, given),
+      ]);
+      return (rows?.length ?? 0) > 0;
+    },
+    async releaseHeld(tenant, u) {
+      const [, rows] = await database.transaction([lockLanesOf([tenant], [u]), releaseHeld(tenant, u)]);
+      if (!rows || rows.length === 0) return null;
+      return toHeads(rows.filter((row) => row['ready'] === true))[0];
+    },
     republishStuckRetries: async (partitions) =>
       (await database.run(republishStuckRetries(partitions))).length,
-    suspendTenant: async (tenant, accountSid, reason) =>
-      (await database.run(suspendTenant(tenant, accountSid, reason))).length > 0,
+
+    readPauses: async () => (await database.run(readPauses())).map(toPause),
+    async setPause(target, untilMs, reason, by) {
+      const touch = target.scope === 'tenant' ? [touchTenant(target.tenant)] : [];
+      await database.transaction([setPause(target, untilMs, reason, by), ...touch]);
+    },
+    async liftPause(target) {
+      const [lifted] = await database.transaction([
+        liftPause(target),
+        ...(target.scope === 'tenant' ? [touchTenant(target.tenant)] : []),
+        ...(target.scope === 'sender' ? [wakePausedLanes(target.tenant)] : []),
+      ]);
+      return (lifted?.length ?? 0) > 0;
+    },
+    listSuppressions: async (tenant, most, before) =>
+      (await database.run(listSuppressions(tenant, most, before))).map(toSuppression),
+    liftSuppression: async (tenant, recipient, by) =>
+      (await database.run(liftSuppression(tenant, recipient, by))).length > 0,
+    async prune(retention, most) {
+      const [erased] = await database.run(eraseDetail(retention, most));
+      const [forgotten] = await database.run(forgetIds(retention, most));
+      return Number(erased?.['n'] ?? 0) + Number(forgotten?.['n'] ?? 0);
+    },
 
     readOutbox: async (partitions, most) =>
       (await database.run(readOutbox(partitions, most))).map(toOutboxEntry),
+    readOrphanedOutbox: async (olderThanMs, most) =>
+      (await database.run(readOrphanedOutbox(olderThanMs, most))).map(toOutboxEntry),
     async forgetPublished(numbers) {
       await database.run(forgetPublished(numbers));
     },
@@ -207,8 +268,9 @@ function toCounts(row: Row): QueueCounts {
   const underWay = active.reduce((sum, one) => sum + one.active, 0);
   const backingOff = row['backing_off'] as number;
   const suspended = row['suspended'] as number;
-  const waiting = of('waiting') - backingOff - suspended;
-  const held = of('held') + suspended;
+  const behindDead = row['behind_dead'] as number;
+  const waiting = of('waiting') - backingOff - suspended - behindDead;
+  const held = of('held') + suspended + behindDead;
   const retrying = of('retrying') + backingOff;
   const inFlight = Math.min(underWay, waiting);
   return {
@@ -225,6 +287,7 @@ function toCounts(row: Row): QueueCounts {
     scheduled: of('scheduled'),
     held,
     unknown: of('unknown'),
+    undecided: row['undecided'] as number,
     tenantConcurrency: Object.fromEntries(
       active.map((a) => [a.restaurantId, { active: a.active, limit: a.limit }]),
     ),

@@ -13,9 +13,12 @@ import {
   openDatabase,
   type Ownership,
   parseCredentialKeys,
+  recipientOf,
   saveTenant,
   type Settlement,
+  type Candidate,
   type Claim,
+  type ClaimLimits,
 } from '@mersal/ledger';
 import { freshDatabase } from '@mersal/testkit';
 
@@ -66,6 +69,8 @@ export function newMessage(tenant: number, conversation: string, more: Partial<N
     conversation,
     priority: 5,
     acceptedAt: Date.now(),
+    sender: 'whatsapp:+14155238886',
+    recipient: recipientOf(`whatsapp:+9665${conversation}`),
     bodyHash: '00'.repeat(32),
     record: Buffer.from('{"text":"طلبك جاهز 🍽️"}'),
     headers: { ce_id: 'x' },
@@ -79,6 +84,15 @@ export async function admit(ledger: Ledger, own: Ownership, messages: readonly N
   const first = await ledger.admittedOffset(own.partition, 'send');
   const next = first + BigInt(messages.length);
   return ledger.admitSends(own, { first, next }, messages, []);
+}
+
+export async function claimOf(
+  ledger: Ledger,
+  own: Ownership,
+  heads: readonly Candidate[],
+  limits: ClaimLimits,
+): Promise<readonly Claim[]> {
+  return (await ledger.claim([own], heads, limits)).claims;
 }
 
 export function settlement(claim: Claim, more: Partial<Settlement> = {}): Settlement {

@@ -16,6 +16,7 @@ import { freshDatabase } from '@mersal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   admit,
+  claimOf,
   type Fixture,
   keys,
   newMessage,
@@ -58,7 +59,7 @@ describe('one message', () => {
     const message = newMessage(tenant, 'c1');
     const [head] = await admit(ledger, own, [message]);
     expect(head).toMatchObject({ tenant, u: message.u, priority: 5 });
-    const [claim] = await ledger.claim(own, [head!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     expect(claim).toMatchObject({ u: message.u, attempt: 1, redrive: 0, record: message.record });
     expect((await ledger.readMessage(tenant, message.u))?.status).toBe('sending');
     expect(await ledger.settle([settlement(claim!)])).toEqual([{ tenant, u: message.u, applied: true }]);
@@ -97,7 +98,7 @@ describe('one message', () => {
     const { ledger, tenant, own } = await owned('falafel-corner');
     const [first, second] = [newMessage(tenant, 'c1'), newMessage(tenant, 'c1')];
     const [head] = await admit(ledger, own, [first, second]);
-    const [claim] = await ledger.claim(own, [head!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     await ledger.settle([retryLater(claim!, Date.now() + 60_000)]);
     expect((await ledger.readMessage(tenant, first.u))?.status).toBe('retrying');
     expect(await ledger.refill([{ tenant, partition: own.partition }], 10)).toEqual([]);
@@ -108,7 +109,7 @@ describe('one message', () => {
     const [due] = await ledger.admitRetries(own, range, [right], [], []);
     expect(due?.u).toBe(first.u);
     expect(await ledger.admitRetries(own, range, [right], [], [])).toEqual([]);
-    const [again] = await ledger.claim(own, [due!], LIMITS);
+    const [again] = await claimOf(ledger, own, [due!], LIMITS);
     expect(again).toMatchObject({ attempt: 2, retries: 1 });
     const [settled] = await ledger.settle([settlement(again!)]);
     expect(settled?.next?.u).toBe(second.u);
@@ -131,7 +132,7 @@ describe('one message', () => {
       newMessage(tenant, 'c1'),
     ];
     const [head] = await admit(ledger, own, [first, second]);
-    expect(await ledger.claim(own, [head!], LIMITS)).toEqual([]);
+    expect(await claimOf(ledger, own, [head!], LIMITS)).toEqual([]);
     expect(await ledger.expire([own.partition], 10)).toBe(1);
     expect((await ledger.readMessage(tenant, first.u))?.status).toBe('expired');
     expect((await ledger.refill([{ tenant, partition: own.partition }], 10)).map((h) => h.u)).toEqual([
@@ -143,7 +144,7 @@ describe('one message', () => {
     const { ledger, tenant, own } = await owned('sushi-go');
     const [first, second] = [newMessage(tenant, 'c1'), newMessage(tenant, 'c1')];
     const [head] = await admit(ledger, own, [first, second]);
-    const [claim] = await ledger.claim(own, [head!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     expect(await ledger.cancel(tenant, first.u, 't')).toBe('not_cancellable');
     expect(await ledger.cancel(tenant, second.u, 't')).toBe('cancelled');
     expect((await ledger.settle([settlement(claim!)]))[0]?.next).toBeUndefined();
@@ -159,13 +160,13 @@ describe('fences', () => {
     const { ledger, tenant, own } = await owned('pizza-nova');
     const [a, b] = [newMessage(tenant, 'c1'), newMessage(tenant, 'c2')];
     const heads = await admit(ledger, own, [a, b]);
-    const [claim] = await ledger.claim(own, [heads[0]!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [heads[0]!], LIMITS);
     const newer = await ledger.takeOwnership(own.partition, 'other');
     expect(newer.epoch).toBe(own.epoch + 1);
-    await expect(ledger.claim(own, [heads[1]!], LIMITS)).rejects.toMatchObject({ code: 'fenced' });
+    expect(await ledger.claim([own], [heads[1]!], LIMITS)).toEqual({ claims: [], fenced: [own.partition] });
     await expect(admit(ledger, own, [newMessage(tenant, 'c3')])).rejects.toMatchObject({ code: 'fenced' });
     expect(await ledger.settle([settlement(claim!)])).toMatchObject([{ applied: true }]);
-    expect(await ledger.claim(newer, [heads[1]!], LIMITS)).toHaveLength(1);
+    expect(await claimOf(ledger, newer, [heads[1]!], LIMITS)).toHaveLength(1);
   });
   it('refuses a batch that begins behind a gap, and leaves nothing of it', async () => {
     const { ledger, tenant, own } = await owned('taco-libre');
@@ -186,7 +187,7 @@ describe('limits and order', () => {
       Array.from({ length: 40 }, (_, i) => newMessage(tenant, `c${i}`)),
     );
     const claims = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => ledger.claim(own, heads.slice(i * 5, i * 5 + 5), LIMITS)),
+      Array.from({ length: 8 }, (_, i) => claimOf(ledger, own, heads.slice(i * 5, i * 5 + 5), LIMITS)),
     );
     expect(claims.flat()).toHaveLength(5);
     expect(new Set(claims.flat().map((c) => c.slot)).size).toBe(5);
@@ -194,7 +195,7 @@ describe('limits and order', () => {
   it('claims a head once, by whoever asks first', async () => {
     const { ledger, tenant, own } = await owned('dim-sum-dynasty');
     const [head] = await admit(ledger, own, [newMessage(tenant, 'c1')]);
-    const claims = await Promise.all(Array.from({ length: 6 }, () => ledger.claim(own, [head!], LIMITS)));
+    const claims = await Promise.all(Array.from({ length: 6 }, () => claimOf(ledger, own, [head!], LIMITS)));
     expect(claims.flat()).toHaveLength(1);
   });
   it('puts a higher priority first in its conversation, equal ones in order, none past one that is sending', async () => {
@@ -205,12 +206,12 @@ describe('limits and order', () => {
       newMessage(tenant, 'c', { priority: 9 }),
     ];
     const [head] = await admit(ledger, own, [low, low2]);
-    const [claim] = await ledger.claim(own, [head!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     expect(claim?.u).toBe(low.u);
     expect(await admit(ledger, own, [high])).toEqual([]);
     const [settled] = await ledger.settle([settlement(claim!)]);
     expect(settled?.next?.u).toBe(high.u);
-    const [second] = await ledger.claim(own, [settled!.next!], LIMITS);
+    const [second] = await claimOf(ledger, own, [settled!.next!], LIMITS);
     expect((await ledger.settle([settlement(second!)]))[0]?.next?.u).toBe(low2.u);
   });
 });
@@ -220,7 +221,7 @@ describe('evidence', () => {
     const { ledger, tenant, own } = await owned('curry-leaf');
     const [a, b] = [newMessage(tenant, 'c'), newMessage(tenant, 'c')];
     const [head] = await admit(ledger, own, [a, b]);
-    const [claim] = await ledger.claim(own, [head!], { leaseMs: 1, concurrency: 5 });
+    const [claim] = await claimOf(ledger, own, [head!], { leaseMs: 1, concurrency: 5 });
     await expect
       .poll(async () => (await ledger.overdueClaims([own.partition])).some((o) => o.u === a.u))
       .toBe(true);
@@ -236,7 +237,7 @@ describe('evidence', () => {
     const { ledger, tenant, own, database } = await owned('pasta-fresca');
     const message = newMessage(tenant, 'c');
     const [head] = await admit(ledger, own, [message]);
-    const [claim] = await ledger.claim(own, [head!], LIMITS);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     const callback = {
       tenant,
       u: message.u,

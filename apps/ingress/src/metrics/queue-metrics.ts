@@ -20,6 +20,7 @@ export const queueMetricsSchema = z.object({
   scheduled: count,
   held: count,
   unknown: count,
+  undecided: count.describe('of the unknown ones: an operator has to decide'),
   tenantConcurrency: z.record(z.string(), z.object({ active: count, limit: count })),
   at: timeText,
 });

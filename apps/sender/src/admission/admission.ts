@@ -1,7 +1,9 @@
 import { parseMessageId, type SendRequested, type TopicNames } from '@mersal/contracts';
 import type { InRecord, PartitionBatch } from '@mersal/kafka';
 import {
+  recipientOf,
   type Callback,
+  type CallbackRule,
   type DeadRecord,
   type Head,
   laneOf,
@@ -18,7 +20,7 @@ import type { Logger, Metrics } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
-import { callbackRule } from './callback-rule.js';
+import { CarefulReading } from './careful-reading.js';
 import { type Decoded, decodeRecords, headersAsText, toDead } from './decode.js';
 
 export interface AdmissionParts {
@@ -28,6 +30,7 @@ export interface AdmissionParts {
   readonly dispatch: Dispatch;
   readonly topics: TopicNames;
   readonly partitions: number;
+  readonly callbackRule: CallbackRule;
   readonly seek: (topic: string, partition: number, offset: bigint) => void;
   readonly commit: (topic: string, partition: number, offset: bigint) => void;
   readonly outboxFilled: () => void;
@@ -44,10 +47,12 @@ export interface AdmissionParts {
  */
 export class Admission {
   readonly #parts: AdmissionParts;
+  readonly #careful: CarefulReading;
   readonly #roles: ReadonlyMap<string, TopicRole>;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
+    this.#careful = new CarefulReading(parts.ledger);
     this.#roles = new Map(TOPIC_ROLES.map((role) => [parts.topics[role], role]));
   }
 
@@ -58,8 +63,9 @@ export class Admission {
     if (!role || !own || !batch.isOwned()) return;
     const range: Range = { first: batch.firstOffset, next: batch.lastOffset + 1n };
     try {
-      const heads = await this.#admit(role, own, range, batch.records);
-      dispatch.offer(heads);
+      if ((await this.#careful.mannerOf(own, role, batch)) === 'single')
+        await this.#oneByOne(role, own, batch);
+      else dispatch.offer(await this.#admit(role, own, range, batch.records));
       this.#parts.outboxFilled();
       commit(batch.topic, batch.partition, range.next);
     } catch (error) {
@@ -81,6 +87,28 @@ export class Admission {
       throw error;
     }
   };
+
+  /** Records that end whoever reads them go to the dead letters as they were, and the others are filed. */
+  async #oneByOne(role: TopicRole, own: Ownership, batch: PartitionBatch): Promise<void> {
+    const { ledger, dispatch, logger, metrics } = this.#parts;
+    let first = batch.firstOffset;
+    for (const [at, record] of batch.records.entries()) {
+      if (!batch.isOwned()) return;
+      const last = at === batch.records.length - 1;
+      const range: Range = { first, next: (last ? batch.lastOffset : record.offset) + 1n };
+      first = range.next;
+      if (!(await this.#careful.isPoison(own, role, record.offset))) {
+        dispatch.offer(await this.#admit(role, own, range, [record]));
+        continue;
+      }
+      logger.error(
+        { partition: batch.partition, topic: batch.topic, offset: String(record.offset) },
+        'a record that ended its readers goes to the dead-letter topic unread',
+      );
+      metrics.count('mersal_dead', { reason: 'poison' });
+      await fileUnread[role](ledger, own, range, [toDead(role, record, 'poison')]);
+    }
+  }
 
   async #admit(role: TopicRole, own: Ownership, range: Range, records: readonly InRecord[]): Promise<Head[]> {
     const { tenants, metrics, partitions, ledger, logger } = this.#parts;
@@ -126,7 +154,7 @@ export class Admission {
       }
       case 'callbacks': {
         const callbacks = decoded.flatMap((one) => toCallback(one, tenantOf(one)));
-        const results = await ledger.applyCallbacks(own, range, callbacks, callbackRule, dead);
+        const results = await ledger.applyCallbacks(own, range, callbacks, this.#parts.callbackRule, dead);
         for (const { decision } of results) metrics.count('mersal_callbacks', { result: decision.result });
         this.#parts.dispatch.look([...new Set(callbacks.map((callback) => callback.tenant))]);
         return [];
@@ -140,6 +168,18 @@ export class Admission {
     await this.#parts.dispatch.prepare([...new Set(tenants)]);
   }
 }
+
+const fileUnread: Readonly<
+  Record<
+    TopicRole,
+    (ledger: Ledger, own: Ownership, range: Range, dead: readonly DeadRecord[]) => Promise<unknown>
+  >
+> = {
+  send: (ledger, own, range, dead) => ledger.admitSends(own, range, [], dead),
+  retry: (ledger, own, range, dead) => ledger.admitRetries(own, range, [], [], dead),
+  callbacks: (ledger, own, range, dead) =>
+    ledger.applyCallbacks(own, range, [], () => ({ kind: 'ignore', result: 'unread' }), dead),
+};
 
 function toMessage({ record, event }: Decoded, tenant: number | undefined): NewMessage[] {
   if (tenant === undefined || event.type !== 'mersal.send.requested.v1') return [];
@@ -157,6 +197,8 @@ function toMessage({ record, event }: Decoded, tenant: number | undefined): NewM
       acceptedAt: data.acceptedAt,
       sendAt: data.sendAt,
       expiresAt: data.expiresAt,
+      sender: data.from,
+      recipient: recipientOf(data.to),
       bodyHash: data.bodyHash,
       record: record.value ?? Buffer.alloc(0),
       headers: headersAsText(record),

@@ -1,6 +1,5 @@
 import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
-import type { RetryPolicy } from '@mersal/lanes';
-import type { Claim, Ledger, Settled, Tenant } from '@mersal/ledger';
+import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
 import type { Instant } from '@mersal/limits';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
@@ -8,7 +7,7 @@ import type { Clock } from '../clock/clock.js';
 import { statusCallbackUrl, toSendRequest } from './request.js';
 import type { SettleQueue } from './settle-queue.js';
 import type { Templates } from './templates.js';
-import { judge, releaseClaim } from './verdict.js';
+import { judge, optedOut, releaseClaim, type VerdictInput } from './verdict.js';
 
 /** A claim with what is needed to carry it out. */
 export interface Delivery {
@@ -22,20 +21,25 @@ export interface Delivery {
 }
 
 export interface DeliveryParts {
-  readonly ledger: Ledger;
   readonly gateway: TwilioGateway;
   readonly templates: Templates;
   readonly settlements: SettleQueue;
-  readonly policy: RetryPolicy;
+  /** How failures are weighed. */
+  readonly by: VerdictInput['by'];
   readonly publicUrl: string;
   readonly claimAgeMs: number;
   readonly clock: Clock;
-  readonly random: () => number;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
 export type Delivered = Settled & { readonly released: boolean };
+
+const EFFECTS = {
+  suspend: 'suspended until its credentials change',
+  suppress: 'a recipient opted out',
+  pause: 'a limit at the provider, it pauses',
+} as const;
 
 /*
  * One attempt
@@ -44,10 +48,10 @@ export type Delivered = Settled & { readonly released: boolean };
  *   claimed ─► wait for the instant ─► still valid, the claim still young? ── too old ─► release
  *                                            │ yes
  *                                            ▼
- *              Twilio ─► outcome ─► verdict ─► settle ─► (suspend the restaurant)
+ *              Twilio ─► outcome ─► verdict ─► settle, with what it says of others
  */
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
-  const { clock, gateway, templates, settlements, ledger, metrics, logger } = parts;
+  const { clock, gateway, templates, settlements, metrics, logger } = parts;
 
   /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
   const reach = async (delivery: Delivery): Promise<boolean> => {
@@ -61,8 +65,14 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
     }
   };
 
+  const end = async (settlement: Settlement): Promise<Delivered> => ({
+    ...(await settlements.settle(settlement)),
+    released: false,
+  });
+
   return async (delivery) => {
     const { claim, tenant } = delivery;
+    if (claim.suppressed) return end(optedOut(claim, clock.wall()));
     const { data: send, headers } = decodeEvent(claim.headers, claim.record) as {
       data: SendRequested;
       headers: { traceparent?: string };
@@ -85,10 +95,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
             ? await templates.resolve(account, send.content.template)
             : undefined;
         const inTime = await reach(delivery);
-        if (!inTime) {
-          const settled = await settlements.settle(releaseClaim(claim, clock.wall()));
-          return { ...settled, released: true };
-        }
+        if (!inTime) return { ...(await end(releaseClaim(claim, clock.wall()))), released: true };
         logger.info(
           { attempt: claim.attempt },
           `🔄 Processing job ${id} for restaurant ${tenant.restaurantId}`,
@@ -131,24 +138,26 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
         metrics.observe('mersal_attempt_duration', outcome.elapsedMs / 1_000);
         span.setAttribute('mersal.outcome', outcome.class);
 
-        const { settlement, suspend } = judge({
+        const settlement = judge({
           claim,
+          to: {
+            recipient: recipientOf(send.to),
+            address: send.to,
+            namesTemplate: send.content.kind === 'template',
+          },
           outcome,
           startedAt,
           finishedAt: clock.wall(),
-          policy: parts.policy,
-          random: parts.random,
+          by: parts.by,
         });
-        // Before the settlement opens the lane again: the next claim must already find the restaurant suspended.
-        if (suspend !== undefined && (await ledger.suspendTenant(tenant.id, account.accountSid, suspend))) {
+        for (const effect of settlement.effects ?? [])
           logger.error(
-            { code: outcome.code },
-            `restaurant ${tenant.restaurantId} is suspended until its credentials change: ${outcome.message}`,
+            { effect: effect.kind, code: outcome.code },
+            `restaurant ${tenant.restaurantId}: ${EFFECTS[effect.kind]}: ${outcome.message}`,
           );
-        }
         if (outcome.class === 'template_gone' && send.content.kind === 'template')
           templates.forget(account.accountSid, send.content.template);
-        const settled = await settlements.settle(settlement);
+        const delivered = await end(settlement);
         if (outcome.class === 'accepted')
           logger.info({ sid: outcome.sid, attempt: claim.attempt }, `✅ Job ${id} completed: ${outcome.sid}`);
         else {
@@ -163,7 +172,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
             `Job ${id}: ${outcome.message}`,
           );
         }
-        return { ...settled, released: false };
+        return delivered;
       },
     );
   };

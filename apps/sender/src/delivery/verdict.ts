@@ -1,25 +1,29 @@
 import type { DeadReason } from '@mersal/contracts';
-import { type RetryPolicy, scheduleRetry } from '@mersal/lanes';
 import { type Claim, LANE, MESSAGE, type Settlement } from '@mersal/ledger';
 import type { SendOutcome } from '@mersal/twilio-gateway';
+import { type Consequence, type Failure, type Subject, type Weighing, weigh } from './consequence.js';
 
 export interface VerdictInput {
   readonly claim: Pick<
     Claim,
-    'tenant' | 'lane' | 'u' | 'slot' | 'attempt' | 'redrive' | 'retries' | 'acceptedAt' | 'accountSid'
+    | 'tenant'
+    | 'lane'
+    | 'u'
+    | 'slot'
+    | 'attempt'
+    | 'redrive'
+    | 'retries'
+    | 'acceptedAt'
+    | 'accountSid'
+    | 'sender'
+    | 'lastError'
   >;
+  readonly to: Pick<Subject, 'recipient' | 'address' | 'namesTemplate'>;
   readonly outcome: SendOutcome;
   /** ms since 1970. */
   readonly startedAt: number;
   readonly finishedAt: number;
-  readonly policy: RetryPolicy;
-  readonly random: () => number;
-}
-
-export interface Verdict {
-  readonly settlement: Settlement;
-  /** The restaurant's account is at fault: hold all its messages. */
-  readonly suspend?: string;
+  readonly by: Omit<Weighing, 'now'>;
 }
 
 /*
@@ -27,79 +31,38 @@ export interface Verdict {
  *
  *   accepted ───────────────► sent             the conversation goes on
  *   ambiguous ──────────────► unknown          the conversation waits for reconciliation
- *   may be repeated ────────► retrying         the message stays its conversation's head
- *     └ retries used up ────► dead
- *   account at fault ───────► waiting          and the restaurant is suspended
- *   refused for good ───────► dead             the conversation goes on
+ *   a failure, weighed:
+ *     again ────────────────► retrying         the message stays its conversation's head
+ *     wait ─────────────────► waiting          its restaurant is suspended
+ *     over ─────────────────► dead             the conversation goes on, or is held
  */
-export function judge(input: VerdictInput): Verdict {
-  const { outcome } = input;
-  switch (outcome.class) {
-    case 'accepted':
+export function judge(input: VerdictInput): Settlement {
+  const { outcome, claim } = input;
+  if (outcome.class === 'accepted')
+    return settlement(input, { state: MESSAGE.sent, onward: 'advance', event: 'sent', sid: outcome.sid });
+  if (outcome.class === 'ambiguous')
+    return settlement(input, { state: MESSAGE.unknown, onward: LANE.unknown, event: 'unknown' });
+  const subject: Subject = { ...claim, ...input.to };
+  const consequence = weigh(outcome as Failure, subject, { ...input.by, now: input.finishedAt });
+  return { ...settlement(input, changeOf(consequence)), effects: consequence.effects };
+}
+
+function changeOf(consequence: Consequence): Change {
+  switch (consequence.kind) {
+    case 'again':
       return {
-        settlement: settlement(input, {
-          state: MESSAGE.sent,
-          onward: 'advance',
-          event: 'sent',
-          sid: outcome.sid,
-        }),
+        state: MESSAGE.retrying,
+        onward: LANE.retrying,
+        event: 'retrying',
+        due: consequence.due,
       };
-    case 'ambiguous':
-      return {
-        settlement: settlement(input, { state: MESSAGE.unknown, onward: LANE.unknown, event: 'unknown' }),
-      };
-    case 'throttled':
-    case 'paused':
-    case 'not_sent':
-    case 'transient':
-      return { settlement: repeat(input) };
-    case 'tenant_suspended':
-      return {
-        settlement: settlement(input, { state: MESSAGE.waiting, onward: LANE.open, event: null }),
-        suspend: `${outcome.code ?? outcome.httpStatus ?? ''} ${outcome.message}`.trim(),
-      };
-    case 'opted_out':
-      return { settlement: dead(input, 'opted_out') };
-    case 'template_gone':
-    case 'template_unusable':
-      return { settlement: dead(input, 'template_unusable') };
-    case 'recipient':
-    case 'marketing':
-    case 'content':
-    case 'policy':
-    case 'rejected':
-      return { settlement: dead(input, 'provider_rejected') };
+    case 'wait':
+      return { state: MESSAGE.waiting, onward: LANE.open, event: null };
+    case 'over':
+      return { state: MESSAGE.dead, onward: 'advance', event: 'dead', reason: consequence.reason };
     default:
-      return outcome.class satisfies never;
+      return consequence satisfies never;
   }
-}
-
-function repeat(input: VerdictInput): Settlement {
-  const { claim, outcome } = input;
-  const decision = scheduleRetry(
-    input.policy,
-    {
-      used: claim.retries,
-      counts: outcome.countsAttempt,
-      attempt: claim.attempt,
-      acceptedAt: claim.acceptedAt,
-      now: input.finishedAt,
-      retryAfterMs: outcome.retryAfterMs,
-      pauseMs: outcome.pause?.minMs,
-    },
-    input.random,
-  );
-  if (decision.kind === 'give_up') return dead(input, decision.reason);
-  return settlement(input, {
-    state: MESSAGE.retrying,
-    onward: LANE.retrying,
-    event: 'retrying',
-    due: decision.at,
-  });
-}
-
-function dead(input: VerdictInput, reason: DeadReason): Settlement {
-  return settlement(input, { state: MESSAGE.dead, onward: 'advance', event: 'dead', reason });
 }
 
 type Change = Pick<Settlement, 'state' | 'onward' | 'event'> & {
@@ -147,6 +110,21 @@ function settlement(input: VerdictInput, change: Change): Settlement {
               ...(outcome.code === undefined ? {} : { code: outcome.code }),
             },
           }),
+    },
+  };
+}
+
+/** A claim whose recipient has opted out: it ends without a request. */
+export function optedOut(claim: VerdictInput['claim'], now: number): Settlement {
+  return {
+    ...releaseClaim(claim, now),
+    state: MESSAGE.dead,
+    onward: 'advance',
+    errorClass: 'opted_out',
+    event: 'dead',
+    detail: {
+      reason: 'opted_out',
+      error: { class: 'opted_out', message: 'the recipient opted out before' },
     },
   };
 }

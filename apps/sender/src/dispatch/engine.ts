@@ -7,7 +7,6 @@ import type { Delivered, Delivery } from '../delivery/deliver-message.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';
-import { groupBy } from './group-by.js';
 
 export interface EngineParts {
   readonly ledger: Ledger;
@@ -127,32 +126,26 @@ export class Engine {
     }
   }
 
-  async #claim(picked: readonly Candidate[], rateEpoch: number | undefined): Promise<Claim[]> {
+  async #claim(picked: readonly Candidate[], rateEpoch: number | undefined): Promise<readonly Claim[]> {
+    if (picked.length === 0) return [];
     const { ledger, dispatch, owned, tenants, limits, logger, metrics } = this.#parts;
-    const byPartition = groupBy(picked, (head) => tenants.byId(head.tenant)?.partition ?? -1);
-    const claimed = await Promise.all(
-      [...byPartition].map(async ([partition, heads]) => {
-        const own = owned.get(partition);
-        let claims: Claim[] = [];
-        try {
-          if (own) claims = await ledger.claim(own, heads, { ...limits, rateEpoch });
-        } catch (error) {
-          this.#giveBack(heads, []);
-          if (error instanceof LedgerError && error.code === 'fenced') {
-            logger.warn({ partition }, 'another sender owns this partition now');
-            owned.remove(partition, own);
-            dispatch.forget(partition);
-            return [];
-          }
-          throw error;
-        }
-        this.#giveBack(heads, claims);
-        metrics.count('mersal_claims', { result: 'claimed' }, claims.length);
-        metrics.count('mersal_claims', { result: 'refused' }, heads.length - claims.length);
-        return claims;
-      }),
-    );
-    return claimed.flat();
+    const partitions = new Set(picked.map((head) => tenants.byId(head.tenant)?.partition ?? -1));
+    const ownerships = [...partitions].flatMap((partition) => owned.get(partition) ?? []);
+    let claims: readonly Claim[] = [];
+    try {
+      const answer = await ledger.claim(ownerships, picked, { ...limits, rateEpoch });
+      claims = answer.claims;
+      for (const partition of answer.fenced) {
+        logger.warn({ partition }, 'another sender owns this partition now');
+        const own = ownerships.find((one) => one.partition === partition);
+        if (owned.remove(partition, own)) dispatch.forget(partition);
+      }
+    } finally {
+      this.#giveBack(picked, claims);
+    }
+    metrics.count('mersal_claims', { result: 'claimed' }, claims.length);
+    metrics.count('mersal_claims', { result: 'refused' }, picked.length - claims.length);
+    return claims;
   }
 
   /** Heads that were not claimed: the ledger knows better what stands there now. */

@@ -21,6 +21,8 @@ export interface TakeoverParts {
  *   assigned ─► raise the epoch (fences the old owner) ─► read the admitted offsets ─► seek there ─► read on
  *                                                                └─ the log begins later: retention took records
  *
+ * An owner that did not give its partitions back in order may have died of what it read: see careful-reading.
+ *
  * What the old owner has under way is left to it: its slots and lanes stay taken until it settles or their leases
  * end, and its completions settle by (message, attempt) whatever the epoch.
  */
@@ -65,10 +67,16 @@ export class Takeover {
   };
 
   readonly onRevoked = (revocation: Revocation): void => {
-    const { owned, dispatch, logger } = this.#parts;
+    const { ledger, owned, dispatch, logger } = this.#parts;
     for (const partition of revocation.partitions) {
+      const own = owned.get(partition);
       owned.remove(partition);
       dispatch.forget(partition);
+      // Alive and well, it only loses the partition. Where this fails the next owner reads with care for nothing.
+      if (own)
+        ledger
+          .giveBack(own)
+          .catch((error: unknown) => logger.debug({ err: error, partition }, 'not given back'));
     }
     logger.info(
       { partitions: revocation.partitions, reason: revocation.reason },

@@ -180,7 +180,13 @@ export class Reconciliation {
       { reason },
       `Job ${joinMessageId(message.u, message.tag)}: it cannot be told whether the provider accepted it; an operator has to decide`,
     );
-    return this.#parts.ledger.leaveUndecided(message.tenant, message.u, message.attempt);
+    const { left, next } = await this.#parts.ledger.leaveUndecided(
+      message.tenant,
+      message.u,
+      message.attempt,
+    );
+    if (next) this.#parts.dispatch.offer([next]);
+    return left;
   }
 }
 

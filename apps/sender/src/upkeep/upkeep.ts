@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { type Ledger, LedgerError } from '@mersal/ledger';
+import { type Ledger, LedgerError, type Retention } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
@@ -25,6 +25,9 @@ interface Chore {
 }
 
 const MOST = 500;
+const DAY_MS = 86_400_000;
+/** Longer than the dead-letter topic keeps its records: an id that is forgotten earlier could be sent again by a replay. */
+export const RETENTION: Retention = { detailMs: 30 * DAY_MS, idMs: 45 * DAY_MS };
 
 /** What has to be looked at again and again because only time makes it true. Each chore runs by itself, never twice at once. */
 export class Upkeep {
@@ -97,6 +100,14 @@ export class Upkeep {
           if (again > 0)
             logger.warn({ messages: again }, 'retries whose record did not come back are published again');
           if (again > 0) outboxFilled();
+        },
+      },
+      {
+        name: 'retention',
+        everyMs: 60_000,
+        run: async () => {
+          const pruned = await ledger.prune(RETENTION, MOST);
+          if (pruned > 0) logger.info({ messages: pruned }, 'old messages were erased or forgotten');
         },
       },
     ];

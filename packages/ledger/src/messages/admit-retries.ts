@@ -23,6 +23,29 @@ export function lockLanesOf(tenants: readonly number[], us: readonly string[]): 
   };
 }
 
+/**
+ * A conversation's head, by its message's rank: it opens its lane where it heads it already, else it enters where it ranks,
+ * before the head only of an open lane. Of several of one conversation its head counts, which the lane waits for. Reads `m (tenant, u, lane, partition, priority, seq, due)`; `states`: of lanes that it
+ * opens as their head.
+ */
+const enterLane = (states: readonly number[]): string => `
+      insert into lane as l (tenant, lane, partition, head, priority, seq, due)
+      select * from (
+        select distinct on (m.tenant, m.lane) m.tenant, m.lane, m.partition, m.u, m.priority, m.seq,
+               case when m.due <= clock_timestamp() then '-infinity' else m.due end
+          from m left join lane y on y.tenant = m.tenant and y.lane = m.lane and y.head = m.u
+         order by m.tenant, m.lane, y.head is null, m.priority desc, m.seq) h
+      on conflict (tenant, lane) do update
+         set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due,
+             state = ${LANE.open}, attempt = null, lease = null
+       where (l.head = excluded.head and l.state in (${states.join(', ')}))
+          or (l.state = ${LANE.open} and (excluded.priority, -excluded.seq) > (l.priority, -l.seq))
+      returning l.tenant, l.lane, l.head, l.priority, l.seq, l.due = '-infinity' as ready`;
+
+/**
+ * Makes retries due, each once. Most head their conversation, which waits for them; one that was accepted and reported failed
+ * later, or that an operator decided on, does not any more: it enters by its rank.
+ */
 export function admitRetries(retries: readonly Retry[]): Statement {
   return {
     name: 'admit-retries',
@@ -35,13 +58,8 @@ export function admitRetries(retries: readonly Retry[]): Statement {
           from i
          where x.tenant = i.tenant and x.u = i.u and x.state = ${MESSAGE.retrying}
            and x.redrive = i.redrive and x.attempt = i.attempt
-        returning x.tenant, x.u, x.lane, x.due
-      )
-      update lane l set state = ${LANE.open}, attempt = null, lease = null,
-             due = case when m.due <= clock_timestamp() then '-infinity' else m.due end
-        from m
-       where l.tenant = m.tenant and l.lane = m.lane and l.head = m.u and l.state = ${LANE.retrying}
-      returning l.tenant, l.lane, l.head, l.priority, l.seq, l.due = '-infinity' as ready`,
+        returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.due
+      ) ${enterLane([LANE.open, LANE.retrying, LANE.unknown])}`,
     values: [
       retries.map((r) => r.tenant),
       retries.map((r) => r.u),
@@ -52,7 +70,10 @@ export function admitRetries(retries: readonly Retry[]): Statement {
   };
 }
 
-/** Dead → waiting by compare-and-set on the redrive count; it gets a new place at its conversation's end. */
+/**
+ * Dead → waiting by compare-and-set on the redrive count. It gets a new place at its conversation's end, except where the
+ * conversation was held for it: there it goes first.
+ */
 export function admitRedrives(
   redrives: readonly { tenant: number; u: string; redrive: number }[],
 ): Statement {
@@ -65,20 +86,12 @@ export function admitRedrives(
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', redrive = x.redrive + 1, retries = 0,
                seq = nextval('place'), error_class = null, error_code = null, changed_at = clock_timestamp()
           from i
-         where x.tenant = i.tenant and x.u = i.u and x.state = ${MESSAGE.dead} and x.redrive = i.redrive
-        returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt
+         where x.tenant = i.tenant and x.u = i.u and x.state = ${MESSAGE.dead} and x.redrive = i.redrive and not x.erased
+        returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt, x.due
       ), e as (
         insert into outbox (partition, tenant, u, redrive, attempt, state)
         select partition, tenant, u, redrive, attempt, 'queued' from m
-      )
-      insert into lane (tenant, lane, partition, head, priority, seq, due)
-      select * from (
-        select distinct on (tenant, lane) tenant, lane, partition, u, priority, seq, '-infinity'::timestamptz
-          from m order by tenant, lane, priority desc, seq) h
-      on conflict (tenant, lane) do update
-         set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due
-       where lane.state = 0 and excluded.priority > lane.priority
-      returning tenant, lane, head, priority, seq`,
+      ) ${enterLane([LANE.open, LANE.held])}`,
     values: [redrives.map((r) => r.tenant), redrives.map((r) => r.u), redrives.map((r) => r.redrive)],
   };
 }

@@ -15,6 +15,10 @@ export interface NewMessage {
   readonly acceptedAt: number;
   readonly sendAt?: number | undefined;
   readonly expiresAt?: number | undefined;
+  /** The address that it is sent from, `whatsapp:+…`. */
+  readonly sender: string;
+  /** See recipientOf. */
+  readonly recipient: string;
   /** Hex. */
   readonly bodyHash: string;
   readonly record: Buffer;
@@ -46,16 +50,16 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
       with i as (
         select * from unnest($2::int[], $3::uuid[], $4::text[], $5::bigint[], $6::text[], $7::smallint[],
                              $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::bytea[],
-                             $13::text[], $14::bigint[])
+                             $13::text[], $14::bigint[], $15::text[], $16::bytea[])
           with ordinality i(tenant, u, tag, lane, conversation, priority, accepted_at, send_at, expires_at,
-                            body_hash, record, headers, kafka_offset, o)
+                            body_hash, record, headers, kafka_offset, sender, recipient, o)
       ), m as (
         insert into message (tenant, u, tag, partition, lane, conversation, priority, seq, state, due, expires_at,
-                             accepted_at, body_hash)
+                             accepted_at, body_hash, sender, recipient)
         select tenant, u, tag, $1, lane, conversation, priority, nextval('place'),
                case when send_at > clock_timestamp() then ${MESSAGE.scheduled} else ${MESSAGE.waiting} end,
                case when send_at > clock_timestamp() then send_at else '-infinity' end,
-               expires_at, accepted_at, body_hash
+               expires_at, accepted_at, body_hash, sender, recipient
           from i order by o
         on conflict (tenant, u) do nothing
         returning tenant, u, lane, priority, seq, state
@@ -101,6 +105,8 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
       column((m) => m.record),
       column((m) => JSON.stringify(m.headers)),
       column((m) => String(m.kafkaOffset)),
+      column((m) => m.sender),
+      column((m) => Buffer.from(m.recipient, 'hex')),
     ],
   };
 }

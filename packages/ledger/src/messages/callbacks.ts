@@ -3,6 +3,8 @@ import { type Ownership, requireOwner } from '../ownership/ownership.js';
 import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
 import { lockLanesOf } from './admit-retries.js';
+import { type Effect, effectStatements } from './effects.js';
+import { REPORTED_FAILED } from './settle.js';
 
 /** A verified status callback, resolved to its restaurant's number. */
 export interface Callback {
@@ -22,6 +24,14 @@ export interface CallbackView {
   /** The last attempt that was settled. */
   readonly attempt: number;
   readonly sid: string | null;
+  readonly redrive: number;
+  readonly retries: number;
+  readonly acceptedAt: number;
+  readonly sender: string;
+  /** See recipientOf. */
+  readonly recipient: string;
+  /** The message as it was published; only read for reports of failure, null where it was erased. */
+  readonly body: { readonly record: Buffer; readonly headers: Readonly<Record<string, string>> } | null;
   /** The attempt under way or in doubt, where the message is its lane's head. */
   readonly open: { readonly attempt: number; readonly accountSid: string | null } | null;
   /** What is known of the attempt that the callback names. */
@@ -32,10 +42,22 @@ export interface CallbackView {
   } | null;
 }
 
-/** The rule's answer. `state`: the message's new one; its lane goes on where the message was its head. */
+/**
+ * The rule's answer. `state`: the message's new one; its lane goes on where the message was its head. With `retry` it is
+ * tried again at `due` (ms since 1970) instead, and waits for its retry's record; `counted`: it uses a retry up.
+ */
 export type CallbackDecision =
   | { readonly kind: 'ignore'; readonly result: string }
-  | { readonly kind: 'apply'; readonly result: string; readonly state: StoredState; readonly event: string };
+  | {
+      readonly kind: 'apply';
+      readonly result: string;
+      readonly state: StoredState;
+      readonly event: string;
+      readonly retry?: { readonly due: number; readonly counted: boolean };
+      readonly errorClass?: string;
+      readonly effects?: readonly Effect[];
+    };
+type Applied = CallbackDecision & { readonly kind: 'apply' };
 
 export type CallbackRule = (view: CallbackView | null, callback: Callback) => CallbackDecision;
 
@@ -77,7 +99,9 @@ export async function applyCallbacks(
       return { callback, decision };
     });
     const applied = results.filter((result) => result.decision.kind === 'apply');
+    const effects = applied.flatMap(({ decision }) => (decision as Applied).effects ?? []);
     const writes = [
+      ...effectStatements(effects.toSorted((a, b) => a.tenant - b.tenant)),
       keepCallbacks(results),
       ...(applied.length > 0 ? [writeCallbacks(latest(applied))] : []),
       ...more,
@@ -87,18 +111,21 @@ export async function applyCallbacks(
   });
 }
 
-function after(
-  view: CallbackView,
-  callback: Callback,
-  decision: CallbackDecision & { kind: 'apply' },
-): CallbackView {
+function after(view: CallbackView, callback: Callback, decision: Applied): CallbackView {
   return {
     ...view,
     state: decision.state,
-    sid: callback.sid,
+    sid: decision.retry ? null : callback.sid,
+    retries: view.retries + (decision.retry?.counted ? 1 : 0),
+    attempt: Math.max(view.attempt, callback.attempt),
     open: null,
-    attempted: { sid: callback.sid, accountSid: callback.accountSid, outcome: 'accepted' },
+    attempted: { sid: callback.sid, accountSid: callback.accountSid, outcome: outcomeOf(decision) },
   };
+}
+
+/** As it stands in the attempt's row: a SID that was reported failed proves nothing any more. */
+function outcomeOf(decision: Applied): string {
+  return decision.state === MESSAGE.failed || decision.retry ? REPORTED_FAILED : 'accepted';
 }
 
 /** The last one of each message, but every event: several steps in one batch are one write. */
@@ -118,18 +145,28 @@ function latest(
   return [...byMessage.values()];
 }
 
+/** Statuses that the rule weighs by who the message is for. */
+const FAILED: ReadonlySet<string> = new Set(['failed', 'undelivered']);
+
 function readViews(callbacks: readonly Callback[]): Statement {
   return {
     name: 'read-callback-views',
     text: `
-      select i.o, m.state, m.attempt, m.sid, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
+      select i.o, m.state, m.attempt, m.sid, m.redrive, m.retries, extract(epoch from m.accepted_at) * 1000 as accepted_at,
+             m.sender, encode(m.recipient, 'hex') as recipient, b.record, b.headers, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
              a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome
-        from unnest($1::int[], $2::uuid[], $3::smallint[]) with ordinality i(tenant, u, attempt, o)
+        from unnest($1::int[], $2::uuid[], $3::smallint[], $4::boolean[]) with ordinality i(tenant, u, attempt, failed, o)
         join message m on m.tenant = i.tenant and m.u = i.u
         left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
         left join attempt a on a.tenant = i.tenant and a.u = i.u and a.attempt = i.attempt
+        left join body b on i.failed and b.tenant = i.tenant and b.u = i.u
          for no key update of m`,
-    values: [callbacks.map((c) => c.tenant), callbacks.map((c) => c.u), callbacks.map((c) => c.attempt)],
+    values: [
+      callbacks.map((c) => c.tenant),
+      callbacks.map((c) => c.u),
+      callbacks.map((c) => c.attempt),
+      callbacks.map((c) => FAILED.has(c.status)),
+    ],
   };
 }
 
@@ -139,6 +176,15 @@ function toView(row: Row): CallbackView {
     state: row['state'] as StoredState,
     attempt: row['attempt'] as number,
     sid: row['sid'] as string | null,
+    redrive: row['redrive'] as number,
+    retries: row['retries'] as number,
+    acceptedAt: Number(row['accepted_at']),
+    sender: row['sender'] as string,
+    recipient: row['recipient'] as string,
+    body:
+      row['record'] === null
+        ? null
+        : { record: row['record'] as Buffer, headers: row['headers'] as Record<string, string> },
     open: open
       ? { attempt: row['lane_attempt'] as number, accountSid: row['lane_account'] as string | null }
       : null,
@@ -179,43 +225,47 @@ function keepCallbacks(results: readonly CallbackResult[]): Statement {
 function writeCallbacks(
   changes: readonly { readonly last: CallbackResult; readonly events: string[] }[],
 ): Statement {
-  const column = <T>(
-    pick: (callback: Callback, decision: CallbackDecision & { kind: 'apply' }, events: string[]) => T,
-  ): T[] =>
-    changes.map(({ last, events }) =>
-      pick(last.callback, last.decision as CallbackDecision & { kind: 'apply' }, events),
-    );
+  const column = <T>(pick: (callback: Callback, decision: Applied, events: string[]) => T): T[] =>
+    changes.map(({ last, events }) => pick(last.callback, last.decision as Applied, events));
   return {
     name: 'write-callbacks',
     text: `
       with i as (
         select * from unnest($1::int[], $2::uuid[], $3::smallint[], $4::smallint[], $5::text[], $6::text[], $7::int[],
-                             $8::timestamptz[], $9::text[])
-          as i(tenant, u, attempt, state, sid, account_sid, code, received_at, events)
+                             $8::timestamptz[], $9::text[], $10::timestamptz[], $11::smallint[], $12::text[], $13::text[])
+          as i(tenant, u, attempt, state, sid, account_sid, code, received_at, events, due, counted, error_class, outcome)
       ), m as (
-        update message x set state = i.state, sid = i.sid, account_sid = i.account_sid, attempt = greatest(x.attempt, i.attempt),
-               error_code = i.code, error_class = case when i.code is null then null else 'reported' end,
-               changed_at = clock_timestamp()
+        update message x set state = i.state, sid = case when i.due is null then i.sid end, account_sid = i.account_sid,
+               attempt = greatest(x.attempt, i.attempt), retries = x.retries + i.counted, due = coalesce(i.due, x.due),
+               error_code = i.code, error_class = i.error_class, changed_at = clock_timestamp()
           from i where x.tenant = i.tenant and x.u = i.u
-        returning x.tenant, x.u, x.lane, x.partition, x.redrive, i.attempt, i.sid, i.account_sid, i.code, i.received_at, i.events
+        returning x.tenant, x.u, x.lane, x.partition, x.redrive, i.attempt, i.sid, i.account_sid, i.code, i.received_at, i.events,
+                  i.due, i.error_class, i.outcome
       ), a as (
         insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, outcome, sid)
-        select tenant, u, attempt, redrive, account_sid, received_at, 'accepted', sid from m
+        select tenant, u, attempt, redrive, account_sid, received_at, outcome, sid from m
         on conflict (tenant, u, attempt) do update
-           set sid = excluded.sid, outcome = 'accepted' where attempt.sid is null
+           set sid = excluded.sid, outcome = excluded.outcome
+         where attempt.sid is null or attempt.outcome <> excluded.outcome
       ), head as (
         select m.* from m join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+      ), again as (
+        update lane l set state = ${LANE.retrying}, lease = null from head h
+         where l.tenant = h.tenant and l.lane = h.lane and h.due is not null
       ), nx as (
         select h.tenant, h.lane, h.u as done, z.u, z.priority, z.seq, z.due
           from head h left join lateral (
             select q.u, q.priority, q.seq, q.due from message q
              where q.tenant = h.tenant and q.lane = h.lane and q.state = ${MESSAGE.waiting} and q.u <> h.u
              order by q.priority desc, q.seq limit 1) z on true
+           where h.due is null
       ), ${ADVANCE_LANES}
       insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
       select m.partition, m.tenant, m.u, m.redrive, m.attempt, event,
              jsonb_strip_nulls(jsonb_build_object('sid', m.sid, 'accountSid', m.account_sid,
-               'error', case when m.code is not null then jsonb_build_object('class', 'reported', 'code', m.code) end))
+               'notBefore', (extract(epoch from m.due) * 1000)::bigint,
+               'error', case when m.error_class is not null then
+                          jsonb_strip_nulls(jsonb_build_object('class', m.error_class, 'code', m.code)) end))
         from m, unnest(string_to_array(m.events, ',')) with ordinality e(event, o)
        order by m.tenant, m.u, e.o`,
     values: [
@@ -228,6 +278,10 @@ function writeCallbacks(
       column((c) => c.errorCode ?? null),
       column((c) => new Date(c.receivedAt).toISOString()),
       column((_c, _d, events) => events.join(',')),
+      column((_c, d) => (d.retry ? new Date(d.retry.due).toISOString() : null)),
+      column((_c, d) => (d.retry?.counted ? 1 : 0)),
+      column((c, d) => d.errorClass ?? (c.errorCode === undefined ? null : 'reported')),
+      column((_c, d) => outcomeOf(d)),
     ],
   };
 }

@@ -1,5 +1,5 @@
 import type { Row, Statement } from '../database.js';
-import { type Ownership, requireOwner } from '../ownership/ownership.js';
+import { lockOwned, type Ownership } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
 import { requireRateEpoch } from '../rate-group/rate-group.js';
 import { hex } from './admit-sends.js';
@@ -32,30 +32,45 @@ export interface Claim extends Candidate {
   readonly acceptedAt: number;
   readonly expiresAt: number | null;
   readonly accountSid: string;
+  readonly sender: string;
+  /** The recipient opted out of this restaurant's messages: the provider is not to be called. */
+  readonly suppressed: boolean;
+  /** The class of what the attempt before this one came to. */
+  readonly lastError: string | null;
   readonly record: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
+export interface ClaimAnswer {
+  readonly claims: readonly Claim[];
+  /** Partitions that somebody else owns now: nothing of theirs was claimed. */
+  readonly fenced: readonly number[];
+}
+
 /**
- * One transaction, few statements: the fences, the slots' locks, the lanes' locks, the decision. Locks come first, in
+ * One transaction, few statements: the fences, the slots' gates, the lanes' locks, the decision. Locks come first, in
  * the one order, because a statement's snapshot precedes its waits: counting free slots in the statement that waits
- * for them once gave six of five.
+ * for them once gave six of five. A restaurant's slots are only taken under the lock of its first one, its gate.
  *
- *   candidate ─► lane open, its head unchanged, due, the tenant active, not expired ─► a free slot ─► claimed
+ *   candidate ─► partition owned, lane open, head unchanged, due, nothing paused, not expired ─► a free slot ─► claimed
+ *                                                                     │
+ *                                                                     └ its number is paused ─► the lane sleeps until then
+ *
+ * The first statement answers with the partitions that are owned; the last with the claims.
  */
 export function claimStatements(
-  own: Ownership,
+  owned: readonly Ownership[],
   candidates: readonly Candidate[],
   limits: ClaimLimits,
 ): Statement[] {
   const tenants = candidates.map((c) => c.tenant);
   const lanes = candidates.map((c) => c.lane);
   return [
-    requireOwner(own),
+    lockOwned(owned),
     ...(limits.rateEpoch === undefined ? [] : [requireRateEpoch(limits.rateEpoch)]),
     {
-      name: 'claim-lock-slots',
-      text: 'select 1 from slot where tenant = any($1::int[]) order by tenant, n for no key update',
+      name: 'claim-lock-gates',
+      text: 'select 1 from slot where tenant = any($1::int[]) and n = 0 order by tenant for no key update',
       values: [[...new Set(tenants)]],
     },
     {
@@ -68,23 +83,41 @@ export function claimStatements(
     {
       name: 'claim',
       text: `
-        with candidate as (
-          select i.tenant, i.lane, i.u, t.account_sid, t.concurrency,
-                 row_number() over (partition by i.tenant order by i.o) as k
+        with eligible as (
+          select i.tenant, i.lane, i.u, i.o, t.account_sid, p.until as paused_until
             from unnest($1::int[], $2::bigint[], $3::uuid[]) with ordinality i(tenant, lane, u, o)
             join lane l on l.tenant = i.tenant and l.lane = i.lane and l.head = i.u
              and l.state = ${LANE.open} and l.due <= clock_timestamp()
+            join owner w on w.partition = l.partition
+            join unnest($4::smallint[], $5::bigint[]) e(partition, epoch) on e.partition = w.partition and e.epoch = w.epoch
             join tenant t on t.id = i.tenant and t.status = 'active'
             join message m on m.tenant = i.tenant and m.u = i.u and m.state = ${MESSAGE.waiting}
              and (m.expires_at is null or m.expires_at > clock_timestamp())
+            left join pause p on p.scope = 'sender' and p.tenant = i.tenant and p.sender = m.sender
+             and p.until > clock_timestamp()
+           where not exists (
+             select from pause q where q.until > clock_timestamp()
+                and (q.scope = 'all' or (q.scope = 'tenant' and q.tenant = i.tenant)))
+             and exists (select from installation where incarnation = $8)
+        ), asleep as (
+          update lane l set due = least(e.paused_until, clock_timestamp() + interval '1 h')
+            from eligible e
+           where l.tenant = e.tenant and l.lane = e.lane and e.paused_until is not null
+        ), candidate as (
+          select e.*, row_number() over (partition by tenant order by o) as k from eligible e where paused_until is null
         ), free as (
-          select s.tenant, s.n, row_number() over (partition by s.tenant order by s.n) as k
-            from slot s join tenant t on t.id = s.tenant
-           where s.tenant = any($1::int[]) and s.lease is null and s.n < coalesce(t.concurrency, $6::int)
+          select s.tenant, s.n, s.k
+            from (select s.tenant, s.n, coalesce(t.concurrency, $7::int) as most,
+                         count(*) filter (where s.lease is not null) over (partition by s.tenant) as taken,
+                         row_number() over (partition by s.tenant order by s.lease is not null, s.n) as k,
+                         s.lease is null as is_free
+                    from slot s join tenant t on t.id = s.tenant
+                   where s.tenant = any($1::int[])) s
+           where s.is_free and s.k <= s.most - s.taken
         ), l as (
           update lane x
-             set state = ${LANE.sending}, attempt = m.attempt + 1, epoch = $4, started_at = clock_timestamp(),
-                 lease = clock_timestamp() + $5 * interval '1 ms', account_sid = c.account_sid
+             set state = ${LANE.sending}, attempt = m.attempt + 1, started_at = clock_timestamp(),
+                 lease = clock_timestamp() + $6 * interval '1 ms', account_sid = c.account_sid
             from candidate c
             join free f using (tenant, k)
             join message m on m.tenant = c.tenant and m.u = c.u
@@ -95,15 +128,26 @@ export function claimStatements(
             from l where y.tenant = l.tenant and y.n = l.n
         )
         select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, m.tag, m.conversation, m.priority, m.seq, m.redrive,
-               m.retries, extract(epoch from m.accepted_at) * 1000 as accepted_at,
-               extract(epoch from m.expires_at) * 1000 as expires_at, b.record, b.headers
+               m.retries, m.sender, m.error_class, extract(epoch from m.accepted_at) * 1000 as accepted_at,
+               extract(epoch from m.expires_at) * 1000 as expires_at, b.record, b.headers,
+               exists (select from suppression z
+                        where z.tenant = m.tenant and z.recipient = m.recipient and z.lifted_at is null) as suppressed
           from l join message m on m.tenant = l.tenant and m.u = l.u join body b on b.tenant = l.tenant and b.u = l.u`,
-      values: [tenants, lanes, candidates.map((c) => c.u), own.epoch, limits.leaseMs, limits.concurrency],
+      values: [
+        tenants,
+        lanes,
+        candidates.map((c) => c.u),
+        owned.map((own) => own.partition),
+        owned.map((own) => own.epoch),
+        limits.leaseMs,
+        limits.concurrency,
+        owned[0]?.incarnation ?? null,
+      ],
     },
   ];
 }
 
-export function toClaim(row: Row): Claim {
+function toClaim(row: Row): Claim {
   return {
     tenant: row['tenant'] as number,
     lane: row['lane'] as string,
@@ -119,8 +163,20 @@ export function toClaim(row: Row): Claim {
     acceptedAt: Number(row['accepted_at']),
     expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
     accountSid: row['account_sid'] as string,
+    sender: row['sender'] as string,
+    suppressed: row['suppressed'] as boolean,
+    lastError: row['error_class'] as string | null,
     record: row['record'] as Buffer,
     headers: row['headers'] as Record<string, string>,
+  };
+}
+
+/** By the first and the last statement's answers. */
+export function toClaimAnswer(owned: readonly Ownership[], answers: readonly Row[][]): ClaimAnswer {
+  const held = new Set((answers[0] ?? []).map((row) => row['partition'] as number));
+  return {
+    claims: (answers.at(-1) ?? []).map(toClaim),
+    fenced: owned.map((own) => own.partition).filter((partition) => !held.has(partition)),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Row, Statement } from '../database.js';
 import { LANE, MESSAGE } from '../states.js';
+import { ADVANCE_LANES } from './advance-lanes.js';
 import { hex } from './admit-sends.js';
 import type { Settlement } from './settle.js';
 
@@ -73,7 +74,7 @@ export function unknownMessages(partitions: readonly number[], most: number): St
         from message m
         join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
         join body b on b.tenant = m.tenant and b.u = m.u
-       where m.partition = any($1::smallint[]) and m.state = ${MESSAGE.unknown} and m.error_class is distinct from 'undecided'
+       where m.partition = any($1::smallint[]) and m.state = ${MESSAGE.unknown} and m.error_class is distinct from '${UNDECIDED}'
        order by m.changed_at limit $2`,
     values: [partitions, most],
   };
@@ -98,17 +99,32 @@ export function toUnknownMessage(row: Row): UnknownMessage {
   };
 }
 
-/** Reconciliation found no answer: it waits for an operator, and is not asked about again. */
+/**
+ * Reconciliation found no answer: it waits for an operator, and is not asked about again. Its conversation goes on, or waits
+ * too where the restaurant chose `hold`. To be run behind lockLanesOf.
+ */
 export function leaveUndecided(tenant: number, u: string, attempt: number): Statement {
   return {
     name: 'leave-undecided',
     text: `
-      update message set error_class = 'undecided', changed_at = clock_timestamp()
-       where tenant = $1 and u = $2 and attempt = $3 and state = ${MESSAGE.unknown}
-      returning u`,
+      with m as (
+        update message set error_class = '${UNDECIDED}', changed_at = clock_timestamp()
+         where tenant = $1 and u = $2 and attempt = $3 and state = ${MESSAGE.unknown} and error_class is distinct from '${UNDECIDED}'
+        returning tenant, u, lane
+      ), nx as (
+        select m.tenant, m.lane, m.u as done, z.u, z.priority, z.seq, z.due
+          from m join tenant t on t.id = m.tenant and t.on_dead = 'skip' left join lateral (
+            select q.u, q.priority, q.seq, q.due from message q
+             where q.tenant = m.tenant and q.lane = m.lane and q.state = ${MESSAGE.waiting} and q.u <> m.u
+             order by q.priority desc, q.seq limit 1) z on true
+      ), ${ADVANCE_LANES}
+      select m.u, v.tenant, v.lane, v.head, v.priority, v.seq, v.ready from m left join advanced v on v.done = m.u`,
     values: [tenant, u, attempt],
   };
 }
+
+/** message.error_class of an unknown message that only an operator can decide on. */
+export const UNDECIDED = 'undecided';
 
 /** Retries whose record never came back: their event is written again, 60 s past the time they were due. */
 export function republishStuckRetries(partitions: readonly number[]): Statement {

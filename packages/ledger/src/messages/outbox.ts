@@ -19,6 +19,15 @@ export interface OutboxEntry {
   readonly record: Buffer | null;
 }
 
+const SELECT = `
+  select o.n, o.partition, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
+         extract(epoch from o.at) * 1000 as at, o.detail, b.headers,
+         case when o.state = 'dead' then b.record end as record
+    from outbox o
+    join tenant t on t.id = o.tenant
+    join message m on m.tenant = o.tenant and m.u = o.u
+    left join body b on b.tenant = o.tenant and b.u = o.u`;
+
 /**
  * What is unpublished, whichever transaction wrote it: numbers are given before commits, so a high-water mark would
  * pass over the row of a slower transaction for good.
@@ -26,16 +35,17 @@ export interface OutboxEntry {
 export function readOutbox(partitions: readonly number[], most: number): Statement {
   return {
     name: 'read-outbox',
-    text: `
-      select o.n, o.partition, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
-             extract(epoch from o.at) * 1000 as at, o.detail, b.headers,
-             case when o.state = 'dead' then b.record end as record
-        from outbox o
-        join tenant t on t.id = o.tenant
-        join message m on m.tenant = o.tenant and m.u = o.u
-        left join body b on b.tenant = o.tenant and b.u = o.u
-       where o.partition = any($1::smallint[]) order by o.n limit $2`,
+    text: `${SELECT} where o.partition = any($1::smallint[]) order by o.n limit $2`,
     values: [partitions, most],
+  };
+}
+
+/** Rows that are older than `olderThanMs`, of any partition: nobody who owns it publishes them. */
+export function readOrphanedOutbox(olderThanMs: number, most: number): Statement {
+  return {
+    name: 'read-orphaned-outbox',
+    text: `${SELECT} where o.at < clock_timestamp() - $1 * interval '1 ms' order by o.n limit $2`,
+    values: [olderThanMs, most],
   };
 }
 

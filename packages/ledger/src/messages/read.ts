@@ -1,6 +1,7 @@
 import type { Row, Statement } from '../database.js';
 import { LANE, MESSAGE } from '../states.js';
 import { hex } from './admit-sends.js';
+import { UNDECIDED } from './leases.js';
 
 /** A message with its story, as the API shows it. Times are ms since 1970. */
 export interface MessageView {
@@ -43,7 +44,9 @@ export interface CallbackEntry {
 /** The public name of a stored state; a waiting head whose lane is sending is `sending`. */
 const STATUS = `
   case m.state
-    when ${MESSAGE.waiting} then case when l.state = ${LANE.sending} then 'sending' when t.status = 'suspended' then 'held' when m.due > clock_timestamp() then 'retrying' else 'queued' end
+    when ${MESSAGE.waiting} then case when l.head = m.u and l.state = ${LANE.sending} then 'sending' when t.status = 'suspended' then 'held'
+         when l.head <> m.u and (l.state = ${LANE.held} or (l.state = ${LANE.unknown} and t.on_dead = 'hold')) then 'held'
+         when m.due > clock_timestamp() then 'retrying' else 'queued' end
     when ${MESSAGE.retrying} then 'retrying' when ${MESSAGE.scheduled} then 'scheduled' when ${MESSAGE.held} then 'held'
     when ${MESSAGE.unknown} then 'unknown' when ${MESSAGE.sent} then 'sent' when ${MESSAGE.failed} then 'failed'
     when ${MESSAGE.delivered} then 'delivered' when ${MESSAGE.read} then 'read' when ${MESSAGE.dead} then 'dead'
@@ -64,7 +67,7 @@ const COLUMNS = `
      from callback c where c.tenant = m.tenant and c.u = m.u) as callbacks`;
 const TABLES = `
   message m join tenant t on t.id = m.tenant
-  left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+  left join lane l on l.tenant = m.tenant and l.lane = m.lane
   left join body b on b.tenant = m.tenant and b.u = m.u`;
 
 export function readMessage(tenant: number, u: string): Statement {
@@ -125,6 +128,10 @@ export function countStates(): Statement {
                where m.state = ${MESSAGE.waiting} and m.due > clock_timestamp()) as backing_off,
              (select count(*)::int from message m join tenant t on t.id = m.tenant and t.status = 'suspended'
                where m.state = ${MESSAGE.waiting}) as suspended,
+             (select count(*)::int from lane l join message m on m.tenant = l.tenant and m.lane = l.lane and m.state = ${MESSAGE.waiting}
+                join tenant t on t.id = l.tenant and t.status <> 'suspended'
+               where l.state = ${LANE.held} and m.u <> l.head and m.due <= clock_timestamp()) as behind_dead,
+             (select count(*)::int from message where state = ${MESSAGE.unknown} and error_class = '${UNDECIDED}') as undecided,
              (select json_agg(json_build_object('restaurantId', t.restaurant_id, 'active', a.n, 'limit', t.concurrency))
                 from (select tenant, count(*)::int as n from slot where lease is not null group by tenant) a
                 join tenant t on t.id = a.tenant) as active`,

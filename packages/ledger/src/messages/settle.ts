@@ -2,6 +2,7 @@ import type { Row, Statement } from '../database.js';
 import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, type LaneState, MESSAGE, type StoredState } from '../states.js';
 import { type Head, hex } from './admit-sends.js';
+import { type Effect, effectStatements } from './effects.js';
 
 /** What one attempt came to. */
 export interface Settlement {
@@ -18,6 +19,8 @@ export interface Settlement {
   readonly due?: number | undefined;
   /** Whether the attempt uses up one of the retries. */
   readonly counted: boolean;
+  /** Gives back a retry that was used up: the attempt failed while the provider was down. */
+  readonly refund?: boolean | undefined;
   readonly accountSid: string;
   readonly sid?: string | undefined;
   readonly errorClass?: string | undefined;
@@ -30,6 +33,8 @@ export interface Settlement {
   /** The outcome event, or null for none. */
   readonly event: string | null;
   readonly detail: Readonly<Record<string, unknown>>;
+  /** What it says of more than this message. */
+  readonly effects?: readonly Effect[] | undefined;
 }
 
 export interface Settled {
@@ -41,10 +46,25 @@ export interface Settled {
   readonly next?: Head;
 }
 
+/** States that a proof of acceptance refutes. */
+export const REFUTABLE: readonly StoredState[] = [
+  MESSAGE.waiting,
+  MESSAGE.retrying,
+  MESSAGE.held,
+  MESSAGE.unknown,
+  MESSAGE.dead,
+  MESSAGE.cancelled,
+  MESSAGE.expired,
+];
+/** The outcome of an attempt whose SID the provider reported failed: its late answer proves nothing any more. */
+export const REPORTED_FAILED = 'failed';
+
 /**
  * Settles by (message, attempt), whatever the epoch: evidence counts, from an old owner too. A slot is given back in
  * any case. A message is settled from `sending` with this attempt, or from `unknown` of this attempt by something
- * more certain; its lane moves only if its head is the settled message.
+ * more certain. A SID proves acceptance: it also ends a message that was judged not accepted (the coming retry is
+ * cancelled) or given up, unless a newer attempt is under way or the provider reported this SID failed. The lane moves
+ * only if its head is the settled message; behind a dead one it waits where the restaurant chose `hold`.
  */
 export function settleStatements(settlements: readonly Settlement[]): Statement[] {
   const column = <T>(pick: (s: Settlement) => T): T[] => settlements.map(pick);
@@ -53,6 +73,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
   const tenants = column((s) => s.tenant);
   const lanes = column((s) => s.lane);
   return [
+    ...effectStatements(settlements.flatMap((s) => s.effects ?? []).toSorted((a, b) => a.tenant - b.tenant)),
     {
       name: 'settle-lock-slots',
       text: `
@@ -74,9 +95,9 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
           select * from unnest($1::int[], $2::bigint[], $3::uuid[], $4::smallint[], $5::smallint[], $6::smallint[],
                                $7::smallint[], $8::smallint[], $9::timestamptz[], $10::smallint[], $11::text[],
                                $12::text[], $13::text[], $14::int[], $15::smallint[], $16::text[], $17::timestamptz[],
-                               $18::timestamptz[], $19::text[], $20::text[])
+                               $18::timestamptz[], $19::text[], $20::text[], $21::smallint[])
             as i(tenant, lane, u, n, attempt, redrive, state, lane_state, due, counted, account_sid, sid, error_class,
-                 error_code, http_status, outcome, started_at, finished_at, event, detail)
+                 error_code, http_status, outcome, started_at, finished_at, event, detail, refund)
         ), f as (
           update slot s set lease = null, u = null, attempt = null
             from i where s.tenant = i.tenant and s.n = i.n and s.u = i.u and s.attempt = i.attempt
@@ -88,16 +109,26 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
              set finished_at = excluded.finished_at, outcome = excluded.outcome, http_status = excluded.http_status,
                  code = excluded.code, sid = coalesce(excluded.sid, attempt.sid)
            where attempt.outcome in ('unknown', 'ambiguous') or attempt.finished_at is null
+              or (excluded.sid is not null and attempt.sid is null)
         ), m as (
           update message x
-             set state = i.state, attempt = case when i.outcome is null then x.attempt else i.attempt end, retries = x.retries + i.counted, due = coalesce(i.due, x.due),
-                 sid = coalesce(i.sid, x.sid), account_sid = i.account_sid, error_class = i.error_class,
+             set state = i.state, attempt = case when i.outcome is null then x.attempt else greatest(x.attempt, i.attempt) end,
+                 retries = greatest(0, x.retries + i.counted - i.refund), due = coalesce(i.due, x.due),
+                 sid = coalesce(i.sid, x.sid), account_sid = i.account_sid,
+                 error_class = case when i.outcome is null then coalesce(i.error_class, x.error_class) else i.error_class end,
                  error_code = i.error_code, changed_at = clock_timestamp()
             from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
            where x.tenant = i.tenant and x.u = i.u
              and ((x.state = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)
-               or (x.state = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown}))
-          returning x.tenant, x.u, x.lane, x.partition, i.redrive, i.attempt, i.lane_state, i.event, i.detail
+               or (x.state = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown})
+               or (i.sid is not null and i.attempt <= x.attempt and x.state in (${REFUTABLE.join(', ')})
+                   and not coalesce(l.head = i.u and l.state = ${LANE.sending}, false)
+                   and not exists (select from attempt k where k.tenant = i.tenant and k.u = i.u
+                                      and k.attempt = i.attempt and k.outcome = '${REPORTED_FAILED}')))
+          returning x.tenant, x.u, x.lane, x.partition, i.redrive, i.attempt, i.event, i.detail,
+                    case when i.lane_state is null and i.state = ${MESSAGE.dead}
+                          and (select t.on_dead from tenant t where t.id = i.tenant) = 'hold'
+                         then ${LANE.held} else i.lane_state end as lane_state
         ), nx as (
           select m.tenant, m.lane, m.u as done, z.u, z.priority, z.seq, z.due
             from m left join lateral (
@@ -135,6 +166,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
         column((s) => iso(s.finishedAt)),
         column((s) => s.event),
         column((s) => JSON.stringify(s.detail)),
+        column((s) => (s.refund ? 1 : 0)),
       ],
     },
   ];

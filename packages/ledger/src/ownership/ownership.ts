@@ -5,6 +5,8 @@ export interface Ownership {
   readonly partition: number;
   readonly epoch: number;
   readonly incarnation: string;
+  /** The owner before gave it back in order. Where it did not, a record may have killed it: see noteRange. */
+  readonly clean: boolean;
   /** Where to go on reading, by role of the topic. */
   readonly offsets: Readonly<Record<TopicRole, bigint>>;
 }
@@ -20,11 +22,36 @@ export function takeOwnership(partition: number, member: string): Statement {
   return {
     name: 'take-ownership',
     text: `
-      update owner o set epoch = o.epoch + 1, member = $2, taken_at = clock_timestamp()
-        from installation i
-       where o.partition = $1
-      returning o.epoch, i.incarnation`,
+      with before as (
+        select partition, clean from owner where partition = $1 for update
+      )
+      update owner o set epoch = o.epoch + 1, member = $2, taken_at = clock_timestamp(), clean = false
+        from installation i, before b
+       where o.partition = b.partition
+      returning o.epoch, i.incarnation, b.clean`,
     values: [partition, member],
+  };
+}
+
+/** The owner ends in order: the next one need not be careful. Nothing where it is not the owner any more. */
+export function giveBack(own: Ownership): Statement {
+  return {
+    name: 'give-back',
+    text: 'update owner set clean = true where partition = $1 and epoch = $2',
+    values: [own.partition, own.epoch],
+  };
+}
+
+/** The fence of claims: locks in share mode, and answers with, those of the partitions that still are owned so. */
+export function lockOwned(owned: readonly Ownership[]): Statement {
+  return {
+    name: 'lock-owned',
+    text: `
+      select w.partition from owner w
+        join unnest($1::smallint[], $2::bigint[]) e(partition, epoch) on e.partition = w.partition and e.epoch = w.epoch
+       where exists (select from installation where incarnation = $3)
+       order by w.partition for share of w`,
+    values: [owned.map((own) => own.partition), owned.map((own) => own.epoch), owned[0]?.incarnation ?? null],
   };
 }
 

@@ -15,6 +15,8 @@ export interface Tenant {
   readonly ratePerSecond: number | null;
   readonly onDead: 'skip' | 'hold';
   readonly onUnknown: 'wait' | 'resend';
+  /** Nothing is sent before, ms since 1970; Infinity: until an operator lifts the pause. */
+  readonly pausedUntil: number | null;
   readonly changedAt: string;
 }
 
@@ -29,7 +31,9 @@ export interface NewTenant {
 
 const COLUMNS = `
   t.id, t.restaurant_id, t.name, t.partition, t.account_sid, a.auth_token, a.key_id, t.from_numbers, t.status,
-  t.concurrency, t.rate_per_second, t.on_dead, t.on_unknown, t.changed_at::text as changed_at`;
+  t.concurrency, t.rate_per_second, t.on_dead, t.on_unknown, t.changed_at::text as changed_at,
+  (select extract(epoch from p.until) * 1000 from pause p
+    where p.scope = 'tenant' and p.tenant = t.id and p.until > clock_timestamp()) as paused_until`;
 const TABLES = 'tenant t join account a on a.tenant = t.id and a.account_sid = t.account_sid';
 
 /** Creates the restaurant, or brings it to what is given. A suspended one with new credentials is active again. */
@@ -146,6 +150,7 @@ function toTenant(row: Row, keys: CredentialKeys): Tenant {
     ratePerSecond: row['rate_per_second'] as number | null,
     onDead: row['on_dead'] as Tenant['onDead'],
     onUnknown: row['on_unknown'] as Tenant['onUnknown'],
+    pausedUntil: row['paused_until'] === null ? null : Number(row['paused_until']),
     changedAt: row['changed_at'] as string,
   };
 }
