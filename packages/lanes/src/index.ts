@@ -1,6 +1,14 @@
-export { BREAKER, Breaker, type BreakerOptions } from './breaker.js';
-export { Dispatcher, type DispatcherOptions } from './dispatcher.js';
+export { BREAKER, Breaker, type BreakerOptions, type Started } from './breaker.js';
+export {
+  type Blame,
+  BREAKERS,
+  Breakers,
+  type BreakersOptions,
+  type StartedBoth,
+} from './breakers.js';
+export { Dispatcher, type DispatcherOptions, type Picked } from './dispatcher.js';
 export { byPriority, type Head } from './head.js';
+export { LIMIT_WATCH, LimitWatch, type LimitWatchOptions } from './limit-watch.js';
 export { outranks, type ReportedState, reportedState } from './provider-status.js';
 export {
   MAX_AGE_MS,

@@ -1,5 +1,5 @@
 import { PROVIDER_STATUSES } from '@mersal/contracts';
-import { Breaker, BREAKER, outranks, reportedState, scheduleRetry } from '@mersal/lanes';
+import { outranks, type ReportedState, reportedState, scheduleRetry } from '@mersal/lanes';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -32,47 +32,85 @@ describe('the retry schedule', () => {
   });
 });
 
-describe('a provider status', () => {
-  it('rises and never falls, in whatever order callbacks come', () => {
+describe('any retry', () => {
+  const input = fc.record({
+    used: fc.nat(12),
+    counts: fc.boolean(),
+    attempt: fc.integer({ min: 1, max: 10_000 }),
+    acceptedAt: fc.constant(0),
+    now: fc.nat(90_000_000),
+    retryAfterMs: fc.option(fc.nat(86_400_000), { nil: undefined }),
+    pauseMs: fc.option(fc.nat(86_400_000), { nil: undefined }),
+  });
+  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  it('comes no sooner than was asked for, no later than the message may live, and is given up only for a reason', () => {
     fc.assert(
-      fc.property(fc.shuffledSubarray([...PROVIDER_STATUSES], { minLength: 1 }), (statuses) => {
-        const end = statuses
-          .map(reportedState)
-          .reduce((known, next) => (outranks(next, known) ? next : known));
-        const best = ['read', 'delivered', 'failed', 'sent'].find((state) =>
-          statuses.map(reportedState).includes(state as 'read'),
-        );
-        return end === best;
+      fc.property(input, random, (failed, chance) => {
+        const decision = scheduleRetry(policy, failed, () => chance);
+        const power = failed.counts ? failed.used : Math.min(failed.attempt - 1, 4);
+        const backoff = Math.min(3_600_000, policy.backoffMs * 2 ** power);
+        const least = Math.max(backoff, failed.retryAfterMs ?? 0, failed.pauseMs ?? 0);
+        if (failed.counts && failed.used >= policy.attempts)
+          return decision.kind === 'give_up' && decision.reason === 'retries_exhausted';
+        if (decision.kind === 'give_up')
+          return decision.reason === 'too_old' && failed.now + least * 1.1 + 1 > policy.maxAgeMs;
+        const wait = decision.at - failed.now;
+        return wait >= least && wait <= Math.max(least, backoff * 1.1) + 1 && decision.at <= policy.maxAgeMs;
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+  it('ends: a message that always fails is given up after its retries, or at its age', () => {
+    fc.assert(
+      fc.property(fc.boolean(), random, (counts, chance) => {
+        let now = 0;
+        for (let attempt = 1; attempt < 5_000; attempt += 1) {
+          const used = counts ? attempt - 1 : 0;
+          const decision = scheduleRetry(policy, { ...failure, counts, used, attempt, now }, () => chance);
+          if (decision.kind === 'give_up') return counts ? attempt === 4 : now > policy.maxAgeMs - 40_000;
+          now = decision.at;
+        }
+        return false;
       }),
     );
   });
 });
 
-describe('the breaker', () => {
-  it('opens after five failures in a row of three messages, probes, and closes', () => {
-    const b = new Breaker();
-    for (const message of ['a', 'b', 'c', 'a']) expect(b.failed(message, 0)).toBe(false);
-    expect(b.failed('a', 0)).toBe(true);
-    expect(b.permits(BREAKER.openMs - 1)).toBe(0);
-    expect(b.permits(BREAKER.openMs)).toBe(1);
-    b.started();
-    expect(b.permits(BREAKER.openMs)).toBe(0);
-    expect(b.failed('x', BREAKER.openMs)).toBe(false);
-    expect(b.permits(BREAKER.openMs * 2)).toBe(0);
-    expect(b.permits(BREAKER.openMs * 3)).toBe(1);
-    b.started();
-    b.succeeded();
-    expect(b.permits(0)).toBe(Number.POSITIVE_INFINITY);
+describe('a provider status', () => {
+  const states = fc.array(fc.constantFrom(...PROVIDER_STATUSES).map(reportedState), {
+    minLength: 1,
+    maxLength: 12,
   });
-  it('does not open for one message that fails for ever, nor for scattered failures', () => {
-    const b = new Breaker();
-    for (let i = 0; i < 50; i += 1) b.failed('poor', i);
-    expect(b.isOpen).toBe(false);
-    const c = new Breaker();
-    for (let i = 0; i < 50; i += 1) {
-      c.failed(`m${i}`, i);
-      if (i % 4 === 3) c.succeeded();
-    }
-    expect(c.isOpen).toBe(false);
+  const endOf = (reports: readonly ReportedState[]): ReportedState =>
+    reports.reduce((known, next) => (outranks(next, known) ? next : known));
+
+  it('rises and never falls, in whatever order callbacks come and however often', () => {
+    fc.assert(
+      fc.property(states, (reports) => {
+        const best = (['read', 'delivered', 'failed', 'sent'] as const).find((one) => reports.includes(one));
+        return endOf(reports) === best;
+      }),
+    );
+  });
+  it('ends the same in every order', () => {
+    fc.assert(
+      fc.property(
+        states.chain((reports) =>
+          fc.tuple(
+            fc.constant(reports),
+            fc.shuffledSubarray(reports, { minLength: reports.length, maxLength: reports.length }),
+          ),
+        ),
+        ([reports, shuffled]) => endOf(reports) === endOf([...shuffled, ...shuffled]),
+      ),
+    );
+  });
+  it('is ranked strictly: nothing outranks itself, and of two different ones exactly one outranks the other', () => {
+    fc.assert(
+      fc.property(states, states, ([a], [b]) => {
+        const [left, right] = [a as ReportedState, b as ReportedState];
+        return left === right ? !outranks(left, right) : outranks(left, right) !== outranks(right, left);
+      }),
+    );
   });
 });

@@ -152,7 +152,7 @@ export class Engine {
   #giveBack(heads: readonly Candidate[], claims: readonly Claim[]): void {
     const got = new Set(claims.map((claim) => `${claim.tenant}/${claim.u}`));
     const refused = heads.filter((head) => !got.has(`${head.tenant}/${head.u}`));
-    for (const head of refused) this.#parts.dispatch.dispatcher.ended(head.tenant);
+    for (const head of refused) this.#parts.dispatch.dispatcher.ended(head);
     for (const claim of claims) this.#refusals.delete(claim.tenant);
     for (const tenant of new Set(refused.map((head) => head.tenant))) {
       const times = this.#refusals.get(tenant) ?? 0;
@@ -174,7 +174,7 @@ export class Engine {
       const delivered = tenant
         ? await deliver({ claim, tenant, claimedAt: permit.claimedAt, instant: permit.instant, renew })
         : await this.#parts.release(claim);
-      dispatch.dispatcher.ended(claim.tenant);
+      dispatch.dispatcher.ended(claim);
       if (delivered.next) dispatch.offer([delivered.next]);
       else if (delivered.released) dispatch.look([claim.tenant]);
       onSettled();
