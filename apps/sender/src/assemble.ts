@@ -1,6 +1,6 @@
 import type { TopicNames } from '@mersal/contracts';
 import type { ConsumerOptions, KafkaAdmin, PartitionConsumer, Publisher } from '@mersal/kafka';
-import { MAX_AGE_MS } from '@mersal/lanes';
+import { Breakers, LimitWatch, MAX_AGE_MS } from '@mersal/lanes';
 import type { Ledger } from '@mersal/ledger';
 import type { Releases } from '@mersal/lifecycle';
 import { createUnlimitedRate } from '@mersal/limits';
@@ -16,6 +16,7 @@ import { Templates } from './delivery/templates.js';
 import { releaseClaim } from './delivery/verdict.js';
 import { Dispatch } from './dispatch/dispatch.js';
 import { Engine } from './dispatch/engine.js';
+import { Gate } from './dispatch/gate.js';
 import { OutboxPublisher } from './outbox/outbox-publisher.js';
 import { OwnedPartitions } from './ownership/owned-partitions.js';
 import { Takeover } from './ownership/takeover.js';
@@ -65,6 +66,7 @@ export interface Sender {
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
   readonly engine: Engine;
+  readonly breakers: Breakers;
   /** To be started once the consumer runs, and stopped before it is closed. */
   readonly commits: OffsetCommits;
   /** Reads the restaurants and begins to work; registers how to stop what it started. */
@@ -85,7 +87,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
   const group = ports.rate && new RateGroup({ ...ports.rate, clock, logger });
   const tenants = new TenantDirectory(ports.tenants);
   const owned = new OwnedPartitions();
-  const dispatch = new Dispatch({ ledger, tenants, owned, concurrency });
+  const dispatch = new Dispatch({ ledger, tenants, owned, concurrency, clock });
   const to = { topics, partitions, source: `sender/${member}` };
   const outbox = new OutboxPublisher({
     ledger,
@@ -102,11 +104,19 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     clock,
     onError: (error) => logger.warn({ err: error }, 'settlements wait for the ledger'),
   });
-  const by = { policy, random, limitOf: () => 'recipient' as const };
+  const breakers = new Breakers();
+  const limits = new LimitWatch();
+  const by = {
+    policy,
+    random,
+    limitOf: ({ sender, recipient }: { sender: string; recipient: string }) =>
+      limits.hit(sender, recipient, clock.now()),
+  };
   const deliver = createDelivery({
     gateway,
     templates: new Templates(gateway, now),
     settlements,
+    breakers,
     by,
     publicUrl: options.PUBLIC_URL,
     claimAgeMs: CLAIM_AGE_MS,
@@ -120,6 +130,8 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     owned,
     tenants,
     rate: group ?? createUnlimitedRate(now),
+    gate: new Gate({ dispatcher: dispatch.dispatcher, tenants, breakers, clock }),
+    breakers,
     deliver,
     release: async (claim) => ({
       ...(await settlements.settle(releaseClaim(claim, clock.wall()))),
@@ -141,6 +153,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     tenants,
     owned,
     dispatch,
+    breakers,
     policy,
     graceMs: options.RECONCILE_GRACE_MS,
     pauseMs: options.RECONCILE_PAUSE_MS,
@@ -187,6 +200,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     owned,
     dispatch,
     engine,
+    breakers,
     commits,
     async start(releases) {
       if (group) {

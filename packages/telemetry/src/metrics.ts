@@ -52,6 +52,24 @@ export const metricCatalogue = {
     text: 'heads that were claimed, or could not be',
     labels: ['result'],
   },
+  mersal_rate_instants: {
+    kind: 'counter',
+    unit: '1',
+    text: 'instants of the global rate that were reserved, and those that were missed and asked for again',
+    labels: ['result'],
+  },
+  mersal_breaker_openings: {
+    kind: 'counter',
+    unit: '1',
+    text: 'times that a breaker opened, of the provider or of an account',
+    labels: ['scope'],
+  },
+  mersal_provider_breaker_open: {
+    kind: 'gauge',
+    unit: '1',
+    text: "1 while the provider's breaker is open in this sender",
+    labels: [],
+  },
   mersal_attempts: {
     kind: 'counter',
     unit: '1',

@@ -1,9 +1,11 @@
 import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
+import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
 import type { Instant } from '@mersal/limits';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
 import type { Clock } from '../clock/clock.js';
+import { report } from './report-to-breakers.js';
 import { statusCallbackUrl, toSendRequest } from './request.js';
 import type { SettleQueue } from './settle-queue.js';
 import type { Templates } from './templates.js';
@@ -13,6 +15,8 @@ import { judge, optedOut, releaseClaim, type VerdictInput } from './verdict.js';
 export interface Delivery {
   readonly claim: Claim;
   readonly tenant: Tenant;
+  /** As the breakers know this request; undefined: they do not. */
+  readonly started: StartedBoth | undefined;
   /** Monotonic, in ms, from before the claim was sent. */
   readonly claimedAt: number;
   readonly instant: Instant;
@@ -24,6 +28,7 @@ export interface DeliveryParts {
   readonly gateway: TwilioGateway;
   readonly templates: Templates;
   readonly settlements: SettleQueue;
+  readonly breakers: Breakers;
   /** How failures are weighed. */
   readonly by: VerdictInput['by'];
   readonly publicUrl: string;
@@ -34,6 +39,11 @@ export interface DeliveryParts {
 }
 
 export type Delivered = Settled & { readonly released: boolean };
+
+const OPENED = {
+  provider: 'the provider does not work: nothing is sent but a probe now and then',
+  account: "a restaurant's account does not work: nothing of it is sent but a probe now and then",
+} as const;
 
 const EFFECTS = {
   suspend: 'suspended until its credentials change',
@@ -51,7 +61,7 @@ const EFFECTS = {
  *              Twilio ─► outcome ─► verdict ─► settle, with what it says of others
  */
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
-  const { clock, gateway, templates, settlements, metrics, logger } = parts;
+  const { clock, gateway, templates, settlements, breakers, metrics, logger } = parts;
 
   /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
   const reach = async (delivery: Delivery): Promise<boolean> => {
@@ -72,7 +82,13 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
 
   return async (delivery) => {
     const { claim, tenant } = delivery;
-    if (claim.suppressed) return end(optedOut(claim, clock.wall()));
+    const abandon = (): void => {
+      if (delivery.started) breakers.abandoned(claim.accountSid, delivery.started);
+    };
+    if (claim.suppressed) {
+      abandon();
+      return end(optedOut(claim, clock.wall()));
+    }
     const { data: send, headers } = decodeEvent(claim.headers, claim.record) as {
       data: SendRequested;
       headers: { traceparent?: string };
@@ -95,7 +111,10 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
             ? await templates.resolve(account, send.content.template)
             : undefined;
         const inTime = await reach(delivery);
-        if (!inTime) return { ...(await end(releaseClaim(claim, clock.wall()))), released: true };
+        if (!inTime) {
+          abandon();
+          return { ...(await end(releaseClaim(claim, clock.wall()))), released: true };
+        }
         logger.info(
           { attempt: claim.attempt },
           `🔄 Processing job ${id} for restaurant ${tenant.restaurantId}`,
@@ -105,7 +124,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
           metrics.observe('mersal_wait_duration', (startedAt - claim.acceptedAt) / 1_000, {
             priority: claim.priority,
           });
-        const outcome: SendOutcome =
+        const ended: SendOutcome =
           template?.ok === false
             ? template.outcome
             : await inSpan(
@@ -126,14 +145,23 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
                     statusCallback,
                     startedAt,
                   );
-                  const ended = await gateway.send(account, request);
-                  call.setAttribute('mersal.outcome', ended.class);
-                  if (ended.httpStatus !== undefined)
-                    call.setAttribute('http.response.status_code', ended.httpStatus);
-                  if (ended.class !== 'accepted') failSpan(call, ended.message);
-                  return ended;
+                  const answer = await gateway.send(account, request);
+                  call.setAttribute('mersal.outcome', answer.class);
+                  if (answer.httpStatus !== undefined)
+                    call.setAttribute('http.response.status_code', answer.httpStatus);
+                  if (answer.class !== 'accepted') failSpan(call, answer.message);
+                  return answer;
                 },
               );
+        if (delivery.started && template?.ok !== false) {
+          const opened = report(breakers, { claim, started: delivery.started, outcome: ended }, clock.now());
+          for (const scope of opened) {
+            metrics.count('mersal_breaker_openings', { scope });
+            logger.error({ scope, restaurant: tenant.restaurantId }, OPENED[scope]);
+          }
+        } else abandon();
+        // A probe asks whether the trouble is over: its failure is not its message's.
+        const outcome = delivery.started?.probe ? { ...ended, countsAttempt: false } : ended;
         metrics.count('mersal_attempts', { outcome: outcome.class });
         metrics.observe('mersal_attempt_duration', outcome.elapsedMs / 1_000);
         span.setAttribute('mersal.outcome', outcome.class);

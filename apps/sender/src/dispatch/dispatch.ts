@@ -1,5 +1,6 @@
 import { Dispatcher, type Head } from '@mersal/lanes';
 import type { Ledger, Tenant } from '@mersal/ledger';
+import type { Clock } from '../clock/clock.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { groupBy } from './group-by.js';
@@ -12,6 +13,7 @@ export interface DispatchParts {
   readonly tenants: TenantDirectory;
   readonly owned: OwnedPartitions;
   readonly concurrency: number;
+  readonly clock: Pick<Clock, 'wall'>;
 }
 
 /** The pure dispatcher with what keeps it true: restaurants' settings, heads from the ledger. */
@@ -21,6 +23,8 @@ export class Dispatch {
   readonly #withSlots = new Map<number, number>();
   readonly #toRefill = new Set<number>();
   #refilling: Promise<void> | undefined;
+  /** An operator paused everything, until then (ms since 1970). */
+  #stillUntil = 0;
   #wake: () => void = () => undefined;
 
   constructor(parts: DispatchParts) {
@@ -29,6 +33,16 @@ export class Dispatch {
       if (this.dispatcher.knows(tenant.id)) this.#configure(tenant);
       this.#wake();
     });
+  }
+
+  /** Nothing is to be sent at all. The claims would be refused anyway. */
+  get standsStill(): boolean {
+    return this.#parts.clock.wall() < this.#stillUntil;
+  }
+
+  standStill(until: number): void {
+    this.#stillUntil = until;
+    if (!this.standsStill) this.#wake();
   }
 
   /** Called whenever there may be something to send. */
@@ -122,7 +136,7 @@ export class Dispatch {
     this.dispatcher.configure(tenant.id, {
       partition: tenant.partition,
       limit: tenant.concurrency ?? this.#parts.concurrency,
-      open: tenant.status === 'active',
+      open: tenant.status === 'active' && !(this.#parts.clock.wall() < (tenant.pausedUntil ?? 0)),
     });
   }
 }

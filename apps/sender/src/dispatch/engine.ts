@@ -1,4 +1,5 @@
-import { type Candidate, type Claim, type Ledger, LedgerError, type Tenant } from '@mersal/ledger';
+import type { Breakers, StartedBoth } from '@mersal/lanes';
+import { type Claim, type Ledger, LedgerError, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { Clock } from '../clock/clock.js';
@@ -7,6 +8,8 @@ import type { Delivered, Delivery } from '../delivery/deliver-message.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';
+import type { Candidate, Gate } from './gate.js';
+import { SpareInstants } from './spare-instants.js';
 
 export interface EngineParts {
   readonly ledger: Ledger;
@@ -14,6 +17,8 @@ export interface EngineParts {
   readonly owned: OwnedPartitions;
   readonly tenants: TenantDirectory;
   readonly rate: GlobalRate;
+  readonly gate: Gate;
+  readonly breakers: Breakers;
   readonly deliver: (delivery: Delivery) => Promise<Delivered>;
   readonly release: (claim: Claim) => Promise<Delivered>;
   readonly onSettled: () => void;
@@ -28,8 +33,10 @@ export interface EngineParts {
   readonly metrics: Metrics;
 }
 
-/** The next reservation is asked for this long before the last instant of the one before, in ms. */
-const AHEAD_MS = 40;
+/** The next reservation is asked for this long before the last instant of the one before, in ms: time for its claims. */
+const AHEAD_MS = 100;
+/** Claims under way at once: while one waits for the ledger the next is made. */
+const ROUNDS = 2;
 /** Without work it looks again after this, in ms. */
 const IDLE_MS = 500;
 /** After a failure of Redis or Postgres, in ms. */
@@ -42,21 +49,29 @@ const LONGEST_REFUSAL_MS = 1_000;
 /*
  * The loop: permits first, then claims, so that no lease burns while waiting for a permit.
  *
- *   something ready, a socket free ─► reserve instants ─► pick as many heads ─► claim ─► deliver each at its instant
- *              ▲                                             ▲        │ refused
- *              └───────────── settled ◄──────────────────────┴────────┘ pick another, once
+ *   something ready, a socket free ─► reserve instants ─► pick as many heads ─► gate ─► claim ─► deliver each at its instant
+ *              ▲                        ▲ left over ◄──────────┤        │         │ refused
+ *              └──────── settled ◄──────┴──────────────────────┴────────┴─────────┘ pick another, once
+ *
+ * Two such rounds are under way at once.
  */
 export class Engine {
   readonly #parts: EngineParts;
   readonly #underWay = new Set<Promise<void>>();
-  #running: Promise<void> | undefined;
+  readonly #rounds = new Set<Promise<void>>();
   readonly #refusals = new Map<number, number>();
   readonly #idle: Nap;
+  readonly #spare: SpareInstants;
+  #running: Promise<void> | undefined;
+  /** Picked and not yet claimed. */
+  #claiming = 0;
+  #nextAt = 0;
   #stopping = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#idle = new Nap(parts.clock);
+    this.#spare = new SpareInstants(parts.clock);
     parts.dispatch.onWork(this.#idle.wake);
   }
 
@@ -73,67 +88,129 @@ export class Engine {
     this.#stopping = true;
     this.#idle.wake();
     await this.#running;
+    await Promise.allSettled(this.#rounds);
     await Promise.allSettled(this.#underWay);
   }
 
   async #loop(): Promise<void> {
-    const { dispatch, rate, clock, sockets, logger } = this.#parts;
-    let nextAt = 0;
+    const { dispatch, clock, logger } = this.#parts;
+    const { dispatcher } = dispatch;
     while (!this.#stopping) {
       if (dispatch.wantsRefill)
         void dispatch
           .refill()
           .catch((error: unknown) => logger.warn({ err: error }, 'heads could not be read'));
-      const most = Math.min(
-        rate.atOnce,
-        sockets - this.#underWay.size,
-        dispatch.dispatcher.available(rate.atOnce),
-      );
+      dispatcher.ready(clock.now());
+      const most = this.#room();
       if (most <= 0) {
-        await this.#idle.sleep(IDLE_MS);
-        continue;
-      }
-      if (nextAt > clock.now()) await clock.sleep(nextAt - clock.now());
-      try {
-        const reserved = await rate.reserve(most);
-        if (reserved.kind === 'wait') {
-          nextAt = reserved.retryAt;
-          continue;
-        }
-        const last = reserved.instants.at(-1);
-        nextAt = last ? last.at - AHEAD_MS : 0;
-        await this.#use(reserved.instants, reserved.epoch);
-      } catch (error) {
-        if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
-        if (error.code === 'rate_epoch') await this.#parts.onRateEpoch();
-        else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
-        await clock.sleep(PAUSE_MS);
+        const next = Math.min(
+          dispatcher.nextReady ?? Number.POSITIVE_INFINITY,
+          this.#parts.breakers.provider.retryAt ?? Number.POSITIVE_INFINITY,
+        );
+        await this.#idle.sleep(Math.max(1, Math.min(IDLE_MS, next - clock.now())));
+      } else if (this.#nextAt > clock.now()) {
+        await clock.sleep(this.#nextAt - clock.now());
+      } else if (this.#rounds.size >= ROUNDS) {
+        await Promise.race(this.#rounds);
+      } else {
+        await this.#begin(most);
       }
     }
+  }
+
+  /** How many requests could be begun now. */
+  #room(): number {
+    const { rate, sockets, dispatch, breakers, clock } = this.#parts;
+    if (dispatch.standsStill) return 0;
+    return Math.min(
+      rate.atOnce,
+      sockets - this.#underWay.size - this.#claiming,
+      dispatch.dispatcher.available(rate.atOnce),
+      breakers.provider.permits(clock.now()),
+    );
+  }
+
+  /** Reserves instants and begins a round with them. */
+  async #begin(most: number): Promise<void> {
+    const { rate, metrics } = this.#parts;
+    try {
+      const spare = this.#spare.take(most);
+      if (spare) {
+        this.#round(spare.instants, spare.epoch);
+        return;
+      }
+      const reserved = await rate.reserve(most);
+      if (reserved.kind === 'wait') {
+        this.#nextAt = reserved.retryAt;
+        return;
+      }
+      metrics.count('mersal_rate_instants', { result: 'reserved' }, reserved.instants.length);
+      const last = reserved.instants.at(-1);
+      this.#nextAt = last ? last.at - AHEAD_MS : 0;
+      this.#round(reserved.instants, reserved.epoch);
+    } catch (error) {
+      await this.#recover(error);
+    }
+  }
+
+  #round(instants: readonly Instant[], rateEpoch: number | undefined): void {
+    const round = this.#use(instants, rateEpoch)
+      .catch((error: unknown) => this.#recover(error))
+      .catch(this.#parts.onFatal)
+      .finally(() => {
+        this.#rounds.delete(round);
+        this.#idle.wake();
+      });
+    this.#rounds.add(round);
+  }
+
+  /** Of Redis and Postgres being away: wait. Anything else is a fault of ours. */
+  async #recover(error: unknown): Promise<void> {
+    const { clock, logger, onRateEpoch } = this.#parts;
+    if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
+    this.#nextAt = Math.max(this.#nextAt, clock.now() + PAUSE_MS);
+    if (error.code === 'rate_epoch') {
+      this.#spare.drop();
+      await onRateEpoch();
+    } else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
   }
 
   /** Claims heads for the instants; a head that was refused makes way for another, once. */
   async #use(instants: readonly Instant[], rateEpoch: number | undefined): Promise<void> {
+    const { clock, dispatch, gate } = this.#parts;
     let left = [...instants];
-    for (let round = 0; round < 2 && left.length > 0; round += 1) {
-      const claimedAt = this.#parts.clock.now();
-      const claims = await this.#claim(this.#parts.dispatch.dispatcher.pick(left.length), rateEpoch);
-      const usable = left.filter((instant) => instant.isValid(this.#parts.clock.now()));
-      for (const claim of claims)
-        this.#deliver(claim, { claimedAt, rateEpoch, instant: usable.shift() ?? missed });
-      left = usable;
-      if (claims.length === 0 && this.#parts.dispatch.dispatcher.available(1) === 0) return;
+    for (let attempt = 0; attempt < 2 && left.length > 0; attempt += 1) {
+      const picked = dispatch.dispatcher.pick(left.length);
+      this.#claiming += picked.length;
+      const claimedAt = clock.now();
+      let claims: readonly Claim[] = [];
+      try {
+        const candidates = await gate.admit(picked);
+        claims = await this.#claim(candidates, rateEpoch);
+        left = left.filter((instant) => instant.isValid(clock.now()));
+        for (const claim of claims) {
+          const started = candidates.find(
+            ({ head }) => head.u === claim.u && head.tenant === claim.tenant,
+          )?.started;
+          this.#deliver(claim, started, { claimedAt, rateEpoch, instant: left.shift() ?? missed });
+        }
+      } finally {
+        this.#claiming -= picked.length;
+      }
+      if (claims.length === 0 && dispatch.dispatcher.available(1) === 0) break;
     }
+    this.#spare.keep(left, rateEpoch);
   }
 
-  async #claim(picked: readonly Candidate[], rateEpoch: number | undefined): Promise<readonly Claim[]> {
-    if (picked.length === 0) return [];
+  async #claim(candidates: readonly Candidate[], rateEpoch: number | undefined): Promise<readonly Claim[]> {
+    if (candidates.length === 0) return [];
     const { ledger, dispatch, owned, tenants, limits, logger, metrics } = this.#parts;
-    const partitions = new Set(picked.map((head) => tenants.byId(head.tenant)?.partition ?? -1));
+    const heads = candidates.map(({ head }) => head);
+    const partitions = new Set(heads.map((head) => tenants.byId(head.tenant)?.partition ?? -1));
     const ownerships = [...partitions].flatMap((partition) => owned.get(partition) ?? []);
     let claims: readonly Claim[] = [];
     try {
-      const answer = await ledger.claim(ownerships, picked, { ...limits, rateEpoch });
+      const answer = await ledger.claim(ownerships, heads, { ...limits, rateEpoch });
       claims = answer.claims;
       for (const partition of answer.fenced) {
         logger.warn({ partition }, 'another sender owns this partition now');
@@ -141,38 +218,50 @@ export class Engine {
         if (owned.remove(partition, own)) dispatch.forget(partition);
       }
     } finally {
-      this.#giveBack(picked, claims);
+      this.#giveBack(candidates, claims);
     }
     metrics.count('mersal_claims', { result: 'claimed' }, claims.length);
-    metrics.count('mersal_claims', { result: 'refused' }, picked.length - claims.length);
+    metrics.count('mersal_claims', { result: 'refused' }, heads.length - claims.length);
     return claims;
   }
 
   /** Heads that were not claimed: the ledger knows better what stands there now. */
-  #giveBack(heads: readonly Candidate[], claims: readonly Claim[]): void {
+  #giveBack(candidates: readonly Candidate[], claims: readonly Claim[]): void {
+    const { dispatch, gate, clock } = this.#parts;
     const got = new Set(claims.map((claim) => `${claim.tenant}/${claim.u}`));
-    const refused = heads.filter((head) => !got.has(`${head.tenant}/${head.u}`));
-    for (const head of refused) this.#parts.dispatch.dispatcher.ended(head);
+    const refused = candidates.filter(({ head }) => !got.has(`${head.tenant}/${head.u}`));
     for (const claim of claims) this.#refusals.delete(claim.tenant);
-    for (const tenant of new Set(refused.map((head) => head.tenant))) {
+    for (const { head, started } of refused) {
+      gate.abandon(head, started);
+      dispatch.dispatcher.ended(head);
+    }
+    for (const tenant of new Set(refused.map(({ head }) => head.tenant))) {
       const times = this.#refusals.get(tenant) ?? 0;
       this.#refusals.set(tenant, times + 1);
       // A restaurant whose slots a dead sender still holds must not burn the others' instants.
       const wait = Math.min(LONGEST_REFUSAL_MS, REFUSAL_MS * 2 ** times);
-      this.#parts.clock.after(wait, () => this.#parts.dispatch.look([tenant]));
+      clock.after(wait, () => dispatch.look([tenant]));
     }
   }
 
   #deliver(
     claim: Claim,
+    started: StartedBoth | undefined,
     permit: { claimedAt: number; rateEpoch: number | undefined; instant: Instant },
   ): void {
     const { dispatch, deliver, onSettled, onFatal } = this.#parts;
     const work = (async () => {
-      const tenant = await this.#tenantOf(claim);
+      const tenant = this.#tenantOf(claim) ?? (await this.#refreshedTenantOf(claim));
       const renew = (): Promise<Instant | undefined> => this.#renew(permit.rateEpoch);
       const delivered = tenant
-        ? await deliver({ claim, tenant, claimedAt: permit.claimedAt, instant: permit.instant, renew })
+        ? await deliver({
+            claim,
+            tenant,
+            started,
+            claimedAt: permit.claimedAt,
+            instant: permit.instant,
+            renew,
+          })
         : await this.#parts.release(claim);
       dispatch.dispatcher.ended(claim);
       if (delivered.next) dispatch.offer([delivered.next]);
@@ -186,18 +275,20 @@ export class Engine {
     this.#underWay.add(tracked);
   }
 
+  #tenantOf(claim: Claim): Tenant | undefined {
+    const known = this.#parts.tenants.byId(claim.tenant);
+    return known?.accountSid === claim.accountSid ? known : undefined;
+  }
+
   /** The restaurant with the account that the claim was made for; undefined where ours is older and stays so. */
-  async #tenantOf(claim: Claim): Promise<Tenant | undefined> {
-    const { tenants } = this.#parts;
-    const known = tenants.byId(claim.tenant);
-    if (known?.accountSid === claim.accountSid) return known;
-    await tenants.refresh();
-    const fresh = tenants.byId(claim.tenant);
-    return fresh?.accountSid === claim.accountSid ? fresh : undefined;
+  async #refreshedTenantOf(claim: Claim): Promise<Tenant | undefined> {
+    await this.#parts.tenants.refresh();
+    return this.#tenantOf(claim);
   }
 
   /** One more instant of the same epoch. */
   async #renew(rateEpoch: number | undefined): Promise<Instant | undefined> {
+    this.#parts.metrics.count('mersal_rate_instants', { result: 'missed' });
     try {
       const reserved = await this.#parts.rate.reserve(1);
       if (reserved.kind === 'wait') {

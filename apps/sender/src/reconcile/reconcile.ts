@@ -1,5 +1,5 @@
 import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
-import { type RetryPolicy, scheduleRetry } from '@mersal/lanes';
+import { type Breakers, type RetryPolicy, scheduleRetry } from '@mersal/lanes';
 import { LANE, type Ledger, MESSAGE, type Settlement, type UnknownMessage } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
@@ -15,6 +15,7 @@ export interface ReconcileParts {
   readonly tenants: TenantDirectory;
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
+  readonly breakers: Breakers;
   readonly policy: RetryPolicy;
   readonly graceMs: number;
   readonly pauseMs: number;
@@ -128,14 +129,17 @@ export class Reconciliation {
   }
 
   #again(message: UnknownMessage): Settlement {
-    const { policy, random, clock } = this.#parts;
+    const { policy, random, clock, breakers } = this.#parts;
     const now = clock.wall();
-    // The attempt was counted when it became unknown.
+    // It failed while the provider, or its account, did not work at all: not its message's fault.
+    const refund =
+      message.counted && breakers.troubleAt(message.accountSid, clock.now() - (now - message.startedAt));
+    const before = message.counted ? message.retries - 1 : message.retries;
     const decision = scheduleRetry(
       policy,
       {
-        used: message.retries - 1,
-        counts: true,
+        used: before,
+        counts: message.counted && !refund,
         attempt: message.attempt,
         acceptedAt: message.acceptedAt,
         now,
@@ -146,6 +150,7 @@ export class Reconciliation {
     const shared = {
       ...base(message, now),
       counted: false,
+      refund,
       outcome: 'not_accepted',
       errorClass: 'ambiguous',
     };

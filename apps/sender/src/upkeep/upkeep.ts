@@ -63,6 +63,14 @@ export class Upkeep {
         },
       },
       { name: 'tenants', everyMs: 1_000, run: () => tenants.refresh() },
+      {
+        name: 'pauses',
+        everyMs: 1_000,
+        run: async () => {
+          const all = (await ledger.readPauses()).find(({ target }) => target.scope === 'all');
+          dispatch.standStill(all?.until ?? 0);
+        },
+      },
       { name: 'scan', everyMs: 1_000, run: () => dispatch.scan(owned.numbers) },
       {
         name: 'expire',

@@ -3,6 +3,8 @@
 alter table message add column sender text not null default '';
 alter table message add column recipient bytea not null default '\x';
 alter table message add column erased boolean not null default false;
+-- Whether the attempt used one of the message's retries up: probes of a breaker and failed connections do not.
+alter table attempt add column counted boolean not null default true;
 -- Rows are added in about the order of their age: the retention finds old ones by a block range index of a few pages.
 create index message_age on message using brin (accepted_at) with (pages_per_range = 32, autosummarize = on);
 

@@ -59,6 +59,8 @@ export interface UnknownMessage {
   readonly accountSid: string;
   /** Its lease ended without an answer: its sender may be dead, or frozen. */
   readonly orphaned: boolean;
+  /** The attempt used up one of the message's retries. */
+  readonly counted: boolean;
   readonly record: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -67,7 +69,7 @@ export function unknownMessages(partitions: readonly number[], most: number): St
   return {
     name: 'unknown-messages',
     text: `
-      select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, a.account_sid, a.outcome = 'unknown' as orphaned,
+      select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, a.account_sid, a.outcome = 'unknown' as orphaned, a.counted,
              extract(epoch from m.accepted_at) * 1000 as accepted_at,
              extract(epoch from a.started_at) * 1000 as started_at,
              extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers
@@ -94,6 +96,7 @@ export function toUnknownMessage(row: Row): UnknownMessage {
     finishedAt: Number(row['finished_at']),
     accountSid: row['account_sid'] as string,
     orphaned: row['orphaned'] as boolean,
+    counted: row['counted'] as boolean,
     record: row['record'] as Buffer,
     headers: row['headers'] as Record<string, string>,
   };

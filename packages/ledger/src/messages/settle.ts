@@ -102,8 +102,8 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
           update slot s set lease = null, u = null, attempt = null
             from i where s.tenant = i.tenant and s.n = i.n and s.u = i.u and s.attempt = i.attempt
         ), a as (
-          insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, code, sid)
-          select tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, error_code, sid
+          insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, code, sid, counted)
+          select tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, error_code, sid, counted > 0
             from i where outcome is not null
           on conflict (tenant, u, attempt) do update
              set finished_at = excluded.finished_at, outcome = excluded.outcome, http_status = excluded.http_status,

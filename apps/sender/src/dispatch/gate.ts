@@ -1,0 +1,53 @@
+import type { Breakers, Dispatcher, Head, StartedBoth } from '@mersal/lanes';
+import type { Clock } from '../clock/clock.js';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+
+/** A head that may go, as far as the sender itself can tell. */
+export interface Candidate {
+  readonly head: Head;
+  readonly started: StartedBoth;
+}
+
+export interface GateParts {
+  readonly dispatcher: Dispatcher;
+  readonly tenants: TenantDirectory;
+  readonly breakers: Breakers;
+  readonly clock: Clock;
+}
+
+/**
+ * Picked heads that may be claimed, as far as the sender itself can tell: their account's breaker lets them through, and their
+ * restaurant is within its own rate. The others go back, and their restaurant leaves the ring until its time comes.
+ */
+export class Gate {
+  readonly #parts: GateParts;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+  }
+
+  async admit(picked: readonly Head[]): Promise<readonly Candidate[]> {
+    const { dispatcher, breakers, clock } = this.#parts;
+    const now = clock.now();
+    const candidates: Candidate[] = [];
+    for (const head of picked) {
+      const account = this.#accountOf(head);
+      if (breakers.permits(account, now) > 0) {
+        candidates.push({ head, started: breakers.started(account, now) });
+        continue;
+      }
+      dispatcher.putBack(head);
+      dispatcher.defer(head.tenant, Math.max(now + 1, breakers.retryAt(account) ?? now));
+    }
+    return candidates;
+  }
+
+  /** The head does not go after all. */
+  abandon(head: Head, started: StartedBoth): void {
+    this.#parts.breakers.abandoned(this.#accountOf(head), started);
+  }
+
+  #accountOf(head: Head): string {
+    return this.#parts.tenants.byId(head.tenant)?.accountSid ?? '';
+  }
+}
