@@ -9,6 +9,8 @@ export const LONGEST_ROUND_TRIP_MS = 10;
 /** An instant not used within this time after it is void, in ms. */
 export const INSTANT_GRACE_MS = 15;
 const FEWEST_AT_ONCE = 4;
+/** How far ahead the first instant is where the caller does not say, and the least and the most that it may say, in ms. */
+export const LEAD_MS = { least: 8, most: 80 } as const;
 
 /** A moment at which one request may be written, on the caller's monotonic clock in ms. */
 export interface Instant {
@@ -37,8 +39,11 @@ export class RateUnavailable extends Error {
 }
 
 export interface GlobalRate {
-  /** Reserves up to `most` instants, at most `atOnce` of them. Throws RateUnavailable. */
-  reserve(most: number): Promise<Reservation>;
+  /**
+   * Reserves up to `most` instants, at most `atOnce` of them, none nearer than `leadMs`: in the meantime the caller makes its
+   * claims. Throws RateUnavailable.
+   */
+  reserve(most: number, leadMs?: number): Promise<Reservation>;
   readonly atOnce: number;
 }
 
@@ -77,13 +82,14 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
 
   return {
     atOnce,
-    async reserve(most) {
+    async reserve(most, leadMs = LEAD_MS.least) {
+      const lead = Math.round(Math.min(LEAD_MS.most, Math.max(LEAD_MS.least, leadMs)));
       const count = Math.max(1, Math.min(most, atOnce));
       const sentAt = now();
       const over = connection;
       let answer: RateLimiterRes;
       try {
-        answer = await limiter.consume(options.key, count);
+        answer = await limiter.consume(options.key, count, { customDuration: lead });
       } catch (rejected) {
         if (rejected instanceof RateLimiterRes) {
           return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs(rejected) - 200) };

@@ -5,6 +5,7 @@ export {
   type GlobalRateOptions,
   INSTANT_GRACE_MS,
   type Instant,
+  LEAD_MS,
   LONGEST_ROUND_TRIP_MS,
   RateUnavailable,
   type Reservation,

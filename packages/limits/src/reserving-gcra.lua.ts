@@ -1,6 +1,7 @@
 /*
  * KEYS[1]  theoretical arrival time (tat) of the next message, in µs of Redis' clock
  * ARGV[1]  how many to reserve
+ * ARGV[2]  the lead, in ms: no instant is nearer, as its claim has to be made before it (the library's duration of a call)
  * ARGV[3]  points  } the rate is points / duration, in messages a second
  * ARGV[4]  duration}
  *
@@ -12,8 +13,6 @@
  * last one.
  */
 export const HORIZON_US = 250_000;
-/** No instant is nearer: in the meantime the claim is made, so that its instant is not over before it. */
-export const LEAD_US = 8_000;
 const AFTER_FLUSH_US = 1_000_000;
 const KEEP_S = 86_400;
 
@@ -23,7 +22,8 @@ local now = time[1] * 1000000 + time[2]
 local interval = ARGV[4] * 1000000 / ARGV[3]
 local tat = tonumber(redis.call('get', KEYS[1])) or (now + ${AFTER_FLUSH_US})
 local lost = tat == now + ${AFTER_FLUSH_US}
-if tat < now + ${LEAD_US} then tat = now + ${LEAD_US} end
+local lead = ARGV[2] * 1000
+if tat < now + lead then tat = now + lead end
 local ahead = tat - now
 if lost then
   redis.call('set', KEYS[1], string.format('%.0f', tat), 'EX', ${KEEP_S})

@@ -1,4 +1,4 @@
-import { type GlobalRate, INSTANT_GRACE_MS, type Instant, SAFE_SHARE } from './global-rate.js';
+import { type GlobalRate, INSTANT_GRACE_MS, type Instant, LEAD_MS, SAFE_SHARE } from './global-rate.js';
 
 /** How far ahead instants of a share are given, in ms. */
 const HORIZON_MS = 250;
@@ -20,9 +20,9 @@ export function createShare(options: {
   let next = now();
   return {
     atOnce: 4,
-    reserve(most) {
+    reserve(most, leadMs = 0) {
       const moment = now();
-      next = Math.max(next, moment);
+      next = Math.max(next, moment + Math.min(LEAD_MS.most, leadMs));
       if (next - moment > HORIZON_MS) return Promise.resolve({ kind: 'wait', retryAt: next - HORIZON_MS });
       const instants: Instant[] = [];
       while (instants.length < Math.max(1, Math.min(most, 4)) && next - moment <= HORIZON_MS) {

@@ -9,6 +9,7 @@ import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';
 import type { Candidate, Gate } from './gate.js';
+import { ClaimTime } from './claim-time.js';
 import { SpareInstants } from './spare-instants.js';
 
 export interface EngineParts {
@@ -62,6 +63,7 @@ export class Engine {
   readonly #refusals = new Map<number, number>();
   readonly #idle: Nap;
   readonly #spare: SpareInstants;
+  readonly #claimTime = new ClaimTime();
   #running: Promise<void> | undefined;
   /** Picked and not yet claimed. */
   #claiming = 0;
@@ -139,7 +141,7 @@ export class Engine {
         this.#round(spare.instants, spare.epoch);
         return;
       }
-      const reserved = await rate.reserve(most);
+      const reserved = await rate.reserve(most, this.#claimTime.leadMs);
       if (reserved.kind === 'wait') {
         this.#nextAt = reserved.retryAt;
         return;
@@ -187,6 +189,7 @@ export class Engine {
       try {
         const candidates = await gate.admit(picked);
         claims = await this.#claim(candidates, rateEpoch);
+        this.#claimTime.took(clock.now() - claimedAt);
         left = left.filter((instant) => instant.isValid(clock.now()));
         for (const claim of claims) {
           const started = candidates.find(
