@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { reservingGcra } from './reserving-gcra.lua.js';
+import { HORIZON_US, reservingGcra } from './reserving-gcra.lua.js';
+import { claimScript } from './script-owner.js';
 
 /** The share of the limit that is used: what is left absorbs the jitter of clocks, timers and the network. */
 export const SAFE_SHARE = 0.9625;
@@ -11,6 +12,8 @@ export const INSTANT_GRACE_MS = 15;
 const FEWEST_AT_ONCE = 4;
 /** How far ahead the first instant is where the caller does not say, and the least and the most that it may say, in ms. */
 export const LEAD_MS = { least: 8, most: 80 } as const;
+/** A refused caller asks again this long before its instant, in ms: a little inside of the horizon. */
+const ASK_AGAIN_MS = (HORIZON_US / 1_000) * 0.8;
 
 /** A moment at which one request may be written, on the caller's monotonic clock in ms. */
 export interface Instant {
@@ -62,6 +65,7 @@ export interface GlobalRateOptions {
  */
 export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
   const { redis, now } = options;
+  claimScript(redis, 'the global rate');
   const SCALE = 1_000;
   const points = Math.max(1, Math.floor(options.perSecond * SAFE_SHARE * SCALE));
   const intervalMs = (SCALE * 1_000) / points;
@@ -92,7 +96,7 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
         answer = await limiter.consume(options.key, count, { customDuration: lead });
       } catch (rejected) {
         if (rejected instanceof RateLimiterRes) {
-          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs(rejected) - 200) };
+          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs(rejected) - ASK_AGAIN_MS) };
         }
         throw new RateUnavailable(rejected);
       }

@@ -11,6 +11,15 @@ export {
   type Reservation,
   SAFE_SHARE,
 } from './global-rate.js';
+export {
+  createKeyedRate,
+  KEYED_HORIZON_MS,
+  KEYED_JITTER_MS,
+  type KeyedGrant,
+  type KeyedRate,
+  type KeyedRateOptions,
+  type RateAsk,
+} from './keyed-rate.js';
 export { connectRedis, type RedisOptions, redisReady } from './redis.js';
 export { type GroupView, type MemberView, nextGroup, REDIS_BACK_MS } from './group-decision.js';
 export { createShare } from './share.js';

@@ -4,6 +4,8 @@ export interface RedisOptions {
   readonly url: string;
   /** Longest wait for an answer, in ms. */
   readonly commandTimeoutMs?: number;
+  /** Commands of one turn of the event loop go out as one write. Default: false. */
+  readonly autoPipelining?: boolean;
   readonly onError: (error: unknown) => void;
 }
 
@@ -20,6 +22,7 @@ export function connectRedis(options: RedisOptions): Redis {
     connectTimeout: 1_000,
     retryStrategy: (times) => Math.min(50 * times, 1_000),
     enableReadyCheck: true,
+    enableAutoPipelining: options.autoPipelining ?? false,
   });
   redis.on('error', options.onError);
   redis.connect().catch(options.onError);

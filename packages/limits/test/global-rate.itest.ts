@@ -1,5 +1,13 @@
-import { connectRedis, createGlobalRate, type GlobalRate } from '@mersal/limits';
-import { engines, randomName } from '@mersal/testkit';
+import {
+  connectRedis,
+  createGlobalRate,
+  createKeyedRate,
+  type GlobalRate,
+  INSTANT_GRACE_MS,
+  LONGEST_ROUND_TRIP_MS,
+  type Reservation,
+} from '@mersal/limits';
+import { engines, ownRedis, randomName } from '@mersal/testkit';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 
@@ -64,5 +72,140 @@ describe('the global rate', () => {
     redis.disconnect();
     await expect.poll(() => instant?.isValid(instant.at)).toBe(false);
     await expect(limiter.reserve(1)).rejects.toMatchObject({ code: 'rate_unavailable' });
+  });
+
+  /** The first reservation that is one. */
+  async function instants(limiter: GlobalRate, most: number): Promise<Reservation & { kind: 'instants' }> {
+    for (;;) {
+      const got = await limiter.reserve(most);
+      if (got.kind === 'instants') return got;
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, got.retryAt - performance.now())));
+    }
+  }
+
+  it('gives at most four instants, none more than 250 ms and their length ahead, however hard it is pressed', async () => {
+    const { rate: limiter } = await rate(randomName('rate'), 80);
+    await instants(limiter, 1);
+    for (let n = 0; n < 200; n += 1) {
+      const got = await limiter.reserve(1_000);
+      const now = performance.now();
+      if (got.kind === 'wait') continue;
+      expect(got.instants.length).toBeLessThanOrEqual(4);
+      expect((got.instants[0]?.at ?? 0) - now).toBeLessThanOrEqual(250);
+    }
+  });
+
+  it('a refusal is an answer and no error, and burns nothing: the next instant stays where it was', async () => {
+    const { rate: limiter } = await rate(randomName('rate'), 10);
+    await instants(limiter, 4);
+    const waits: number[] = [];
+    for (let n = 0; n < 100; n += 1) {
+      const got = await limiter.reserve(4);
+      if (got.kind === 'wait') waits.push(got.retryAt);
+    }
+    expect(waits.length).toBeGreaterThan(90);
+    // An answer that came too late says to ask at once; all others name the same moment.
+    const told = waits.filter((at) => at - performance.now() > 0).toSorted((a, b) => a - b);
+    expect((told.at(-1) ?? 0) - (told[0] ?? 0)).toBeLessThan(20);
+  });
+
+  it('an instant is void once its grace is over', async () => {
+    const { rate: limiter } = await rate(randomName('rate'), 80);
+    const [instant] = (await instants(limiter, 1)).instants;
+    if (!instant) throw new Error('no instant');
+    expect(instant.isValid(instant.at + INSTANT_GRACE_MS)).toBe(true);
+    expect(instant.isValid(instant.at + INSTANT_GRACE_MS + 0.1)).toBe(false);
+  });
+
+  it('counts instants from when the request was sent, and voids those whose round trip was too long', async () => {
+    const redis = connectRedis({ url: (await engines()).redis, onError: () => undefined });
+    open.push(redis);
+    await expect.poll(() => redis.status).toBe('ready');
+    let slow = 0;
+    let reads = 0;
+    // Read once before and once after the round trip: the second is made to look later.
+    const now = (): number => performance.now() + (reads++ % 2 === 1 ? slow : 0);
+    const limiter = createGlobalRate({ redis, key: randomName('rate'), perSecond: 80, now });
+    await instants(limiter, 1);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    reads = 0;
+    slow = LONGEST_ROUND_TRIP_MS + 1;
+    expect((await limiter.reserve(1)).kind).toBe('wait');
+    reads = 0;
+    slow = 0;
+    const sentAt = performance.now();
+    const got = await instants(limiter, 1);
+    expect((got.instants[0]?.at ?? 0) - sentAt).toBeGreaterThanOrEqual(0);
+  });
+
+  it('starts a whole second late where its key is missing, for whoever asks first', async () => {
+    const key = randomName('rate');
+    const { rate: limiter, redis } = await rate(key, 80);
+    await instants(limiter, 1);
+    await redis.del(`mersal:${key}`);
+    const askedAt = performance.now();
+    expect((await limiter.reserve(1)).kind).toBe('wait');
+    expect((await instants(limiter, 1)).instants[0]?.at).toBeGreaterThanOrEqual(
+      askedAt + 1_000 - LONGEST_ROUND_TRIP_MS,
+    );
+  });
+
+  it('goes by the clock of Redis, whatever the clocks of the processes say', async () => {
+    const key = randomName('rate');
+    const a = await rate(key, 80);
+    const redis = connectRedis({ url: (await engines()).redis, onError: () => undefined });
+    open.push(redis);
+    await expect.poll(() => redis.status).toBe('ready');
+    const DAY_MS = 86_400_000;
+    const b = createGlobalRate({ redis, key, perSecond: 80, now: () => performance.now() + DAY_MS });
+    const shifted: GlobalRate = {
+      atOnce: b.atOnce,
+      reserve: async (most) => {
+        const got = await b.reserve(most);
+        if (got.kind === 'wait') return { ...got, retryAt: got.retryAt - DAY_MS };
+        return { ...got, instants: got.instants.map((one) => ({ ...one, at: one.at - DAY_MS })) };
+      },
+    };
+    const [first, second] = await Promise.all([take(a.rate, 50), take(shifted, 50)]);
+    expect(worstSecond([...first, ...second])).toBeLessThanOrEqual(80);
+  });
+
+  it('leaves its key a time to live: no limiter is blocked for ever by an old one', async () => {
+    const key = randomName('rate');
+    const { rate: limiter, redis } = await rate(key, 80);
+    await instants(limiter, 1);
+    expect(await redis.ttl(`mersal:${key}`)).toBeGreaterThan(3_600);
+  });
+
+  it('refuses a connection that runs the script of another limiter', async () => {
+    const { redis } = await rate(randomName('rate'), 80);
+    const now = (): number => performance.now();
+    expect(() => createKeyedRate({ redis, prefix: 'x', now })).toThrow(TypeError);
+    expect(() => createGlobalRate({ redis, key: 'x', perSecond: 1, now })).toThrow(/connection/);
+  });
+
+  it('does not wait for a Redis that is gone, nor long for one that is frozen, and queues nothing for later', async () => {
+    await using own = await ownRedis();
+    const redis = connectRedis({ url: own.url, onError: () => undefined });
+    open.push(redis);
+    await expect.poll(() => redis.status).toBe('ready');
+    const key = randomName('rate');
+    const limiter = createGlobalRate({ redis, key, perSecond: 80, now: () => performance.now() });
+    await instants(limiter, 1);
+    own.freeze();
+    const frozenAt = performance.now();
+    await expect(limiter.reserve(1)).rejects.toMatchObject({ code: 'rate_unavailable' });
+    expect(performance.now() - frozenAt).toBeLessThan(2_000);
+    own.thaw();
+    await own.kill();
+    await expect.poll(() => redis.status).not.toBe('ready');
+    const goneAt = performance.now();
+    for (let n = 0; n < 50; n += 1)
+      await expect(limiter.reserve(1)).rejects.toMatchObject({ code: 'rate_unavailable' });
+    expect(performance.now() - goneAt).toBeLessThan(500);
+    await own.start();
+    await expect.poll(() => redis.status, { timeout: 10_000 }).toBe('ready');
+    // Had those asks been queued, the key would be there by now.
+    expect(await redis.exists(`mersal:${key}`)).toBe(0);
   });
 });
