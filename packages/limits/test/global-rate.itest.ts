@@ -185,7 +185,7 @@ describe('the global rate', () => {
   });
 
   it('does not wait for a Redis that is gone, nor long for one that is frozen, and queues nothing for later', async () => {
-    await using own = await ownRedis();
+    await using own = await ownRedis({ appendOnly: false });
     const redis = connectRedis({ url: own.url, onError: () => undefined });
     open.push(redis);
     await expect.poll(() => redis.status).toBe('ready');

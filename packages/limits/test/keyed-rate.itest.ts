@@ -128,7 +128,8 @@ describe('rates by key', () => {
   it('leave no key behind for ever', async () => {
     const prefix = randomName('keyed');
     const { rate, redis } = await client(prefix);
-    await rate.reserve([{ key: 'k', perSecond: 1 }]);
+    const ask = { key: 'k', perSecond: 1 };
+    await expect.poll(async () => (await rate.reserve([ask]))[0]?.granted, { interval: 20 }).toBe(true);
     expect(await redis.ttl(`${prefix}:k`)).toBeGreaterThan(3_600);
   });
 

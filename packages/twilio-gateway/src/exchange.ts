@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type net from 'node:net';
 import type { OutcomeCause } from './gateway.js';
 
 /** One HTTP exchange's request, ready to be written. */
@@ -49,7 +50,9 @@ export class ExchangeFailure extends Error {
  *      └── deadline, abort, error ┴─► not written         └── deadline, abort, error ──► written
  *
  * A new socket flushes when it connects, so everything before that is provably unwritten. A kept one is unwritten
- * while its byte count stands where it stood when the agent handed it over (the peer had closed it already).
+ * while its byte count stands where it stood when the agent handed it over (the peer had closed it already). What a
+ * socket is, the socket tells: a request that waited in the agent's queue gets a connected one that Node does not call
+ * reused.
  */
 export function exchange(
   request: ExchangeRequest,
@@ -88,7 +91,7 @@ export function exchange(
     signal?.addEventListener('abort', onAbort, { once: true });
 
     outgoing.on('socket', (socket) => {
-      if (outgoing.reusedSocket) {
+      if (!isBeingSetUp(socket)) {
         const before = socket.bytesWritten;
         written = () => socket.bytesWritten !== before;
         stage = 'sent';
@@ -129,4 +132,10 @@ export function exchange(
     outgoing.end(request.body);
     return undefined;
   });
+}
+
+/** Whether bytes written to it now wait for TCP or TLS to be set up. */
+function isBeingSetUp(socket: net.Socket): boolean {
+  if (socket.connecting) return true;
+  return 'secureConnecting' in socket && socket.secureConnecting === true;
 }

@@ -146,4 +146,94 @@ describe('exchange knows what was written', () => {
     free.destroy();
     expect(await pending).toMatchObject({ written: false });
   });
+
+  test('a request that waited for a busy connection is written once it has it, however slow the answer', async () => {
+    let received = 0;
+    const server = http.createServer((request, response) => {
+      request.resume();
+      received += 1;
+      // Longer than a connection may take to be set up.
+      setTimeout(() => response.end('ok'), limits.connectTimeoutMs + 150);
+    });
+    const port = await listen(server);
+    const by = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    closers.push(() => by.destroy());
+    const first = post(port, by);
+    const second = post(port, by);
+    expect(await first).toMatchObject({ statusCode: 200 });
+    expect(await second).toMatchObject({ statusCode: 200 });
+    expect(received).toBe(2);
+  });
+
+  test('such a request that gets no answer is ambiguous', async () => {
+    let received = 0;
+    const server = http.createServer((request, response) => {
+      request.resume();
+      received += 1;
+      if (received === 1) setTimeout(() => response.end('ok'), 50);
+    });
+    const port = await listen(server);
+    const by = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    closers.push(() => by.destroy());
+    const first = post(port, by);
+    const second = failureOf(post(port, by));
+    await first;
+    expect(await second).toMatchObject({ reason: 'timeout', written: true });
+    expect(received).toBe(2);
+  });
+
+  test('waiting for a socket past the deadline is not written, whatever becomes of the one before', async () => {
+    let received = 0;
+    const server = http.createServer((request) => {
+      request.resume();
+      received += 1;
+    });
+    const port = await listen(server);
+    const by = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    closers.push(() => by.destroy());
+    const first = failureOf(post(port, by));
+    const url = new URL(`http://127.0.0.1:${port}/x`);
+    const hasty = { ...limits, timeoutMs: 300 };
+    const second = failureOf(exchange({ method: 'POST', url, headers: {}, body: 'x' }, by, hasty));
+    expect(await second).toMatchObject({ reason: 'socket_wait', written: false });
+    expect(await first).toMatchObject({ reason: 'timeout', written: true });
+    expect(received).toBe(1);
+  });
+
+  test('a name whose look-up never ends is not written, within the time for connecting', async () => {
+    const by = new http.Agent({ lookup: () => undefined });
+    closers.push(() => by.destroy());
+    const url = new URL('http://slow-name.invalid/x');
+    const startedAt = performance.now();
+    const failure = await failureOf(exchange({ method: 'POST', url, headers: {}, body: 'x' }, by, limits));
+    expect(failure).toMatchObject({ reason: 'connect', written: false });
+    expect(performance.now() - startedAt).toBeLessThan(limits.timeoutMs - 100);
+  });
+
+  test('a peer that resets without having read is ambiguous: bytes had left', async () => {
+    const port = await listen(
+      net.createServer({ pauseOnConnect: true }, (socket) => {
+        setTimeout(() => socket.resetAndDestroy(), 50);
+      }),
+    );
+    expect(await failureOf(post(port, agent()))).toMatchObject({ reason: 'reset', written: true });
+  });
+
+  test('a refused connection, on a port where nobody listens any more, is not written', async () => {
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as net.AddressInfo;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(await failureOf(post(port, agent()))).toMatchObject({ reason: 'connect', written: false });
+  });
+
+  test('a redirect is an answer: it is not followed', async () => {
+    let received = 0;
+    const server = http.createServer((_request, response) => {
+      received += 1;
+      response.writeHead(307, { location: '/elsewhere' }).end();
+    });
+    expect(await post(await listen(server), agent())).toMatchObject({ statusCode: 307 });
+    expect(received).toBe(1);
+  });
 });
