@@ -2,57 +2,70 @@ import type { Pipeline, PostedSend } from '@mersal/testkit';
 import { call } from '../test/api.js';
 import { customer, orderText } from '../test/orders.js';
 
-export interface Load {
-  readonly posted: readonly PostedSend[];
-  readonly refused: number;
-  readonly done: Promise<void>;
-}
+/** Waiting for ingress to take messages again, in ms. */
+const AGAIN_MS = 200;
 
 /**
  * Posts messages one after the other for each conversation, so that the order of acceptance is known, and repeats
- * each with its own Idempotency-Key until it is answered with 202.
+ * each with its own Idempotency-Key until it is answered with 202. It posts no more than it was allowed to: so a place
+ * in the run is a number of messages, however fast they go.
  */
-export function startLoad(
-  pipeline: Pipeline,
-  options: { readonly messages: number; readonly lanesPerTenant: number },
-): Load {
-  const posted: PostedSend[] = [];
-  let refused = 0;
-  let next = 0;
-  const lane = async (restaurant: string, conversation: string, number: number): Promise<void> => {
-    const tenant = pipeline.tenant(restaurant);
-    while (next < options.messages) {
-      next += 1;
-      const n = next;
-      const body = { phoneNumber: customer(number), text: orderText(n), conversationId: conversation };
-      for (;;) {
-        const answer = await call(pipeline, tenant.apiKey, 'POST', '/api/whatsapp/send', body, {
-          'idempotency-key': `chaos-${n}`,
-        }).catch(() => undefined);
-        if (answer?.status === 202) {
-          posted.push({
-            id: answer.body['id'] as string,
-            restaurantId: restaurant,
-            conversation,
-            priority: 5,
-          });
-          break;
-        }
-        if (answer && answer.status !== 503 && answer.status !== 429)
-          throw new Error(`POST was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
-        refused += 1;
-        await new Promise((again) => setTimeout(again, 200));
+export class Load {
+  readonly posted: PostedSend[] = [];
+  readonly done: Promise<void>;
+  refused = 0;
+  readonly #pipeline: Pipeline;
+  readonly #messages: number;
+  #next = 0;
+  #allowed = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(pipeline: Pipeline, options: { readonly messages: number; readonly lanesPerTenant: number }) {
+    this.#pipeline = pipeline;
+    this.#messages = options.messages;
+    const lanes = pipeline.tenants.flatMap(({ restaurantId }, t) =>
+      Array.from({ length: options.lanesPerTenant }, (_, c) =>
+        this.#lane(restaurantId, `table-${c}`, t * 100 + c),
+      ),
+    );
+    this.done = Promise.all(lanes).then(() => undefined);
+  }
+
+  /** So many messages may be posted from now on, in all. */
+  allow(messages: number): void {
+    this.#allowed = Math.max(this.#allowed, Math.min(messages, this.#messages));
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  async #lane(restaurant: string, conversation: string, number: number): Promise<void> {
+    for (;;) {
+      while (this.#next >= this.#allowed && this.#next < this.#messages)
+        await new Promise<void>((wake) => this.#waiting.push(wake));
+      if (this.#next >= this.#messages) {
+        this.allow(this.#messages);
+        return;
       }
+      this.#next += 1;
+      await this.#post(restaurant, conversation, number, this.#next);
     }
-  };
-  const lanes = pipeline.tenants.flatMap(({ restaurantId }, t) =>
-    Array.from({ length: options.lanesPerTenant }, (_, c) => lane(restaurantId, `table-${c}`, t * 100 + c)),
-  );
-  return {
-    posted,
-    get refused() {
-      return refused;
-    },
-    done: Promise.all(lanes).then(() => undefined),
-  };
+  }
+
+  async #post(restaurant: string, conversation: string, number: number, n: number): Promise<void> {
+    const tenant = this.#pipeline.tenant(restaurant);
+    const body = { phoneNumber: customer(number), text: orderText(n), conversationId: conversation };
+    for (;;) {
+      const answer = await call(this.#pipeline, tenant.apiKey, 'POST', '/api/whatsapp/send', body, {
+        'idempotency-key': `chaos-${n}`,
+      }).catch(() => undefined);
+      if (answer?.status === 202) {
+        const id = answer.body['id'] as string;
+        this.posted.push({ id, restaurantId: restaurant, conversation, priority: 5 });
+        return;
+      }
+      if (answer && answer.status !== 503 && answer.status !== 429)
+        throw new Error(`POST was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
+      this.refused += 1;
+      await new Promise((again) => setTimeout(again, AGAIN_MS));
+    }
+  }
 }

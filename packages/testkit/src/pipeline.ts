@@ -44,6 +44,8 @@ export interface Pipeline {
   readonly services: ReadonlyMap<string, ServiceProcess>;
   tenant(restaurantId: string): PipelineTenant;
   startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** Starts a service that has ended once more, as it was started before. */
+  restart(name: string): Promise<ServiceProcess>;
   /** Runs the operators' command line and returns what it printed. */
   mersal(...args: string[]): Promise<string>;
   /** Saves all restaurants' credentials again, as after a change of them. */
@@ -95,11 +97,13 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   await mersal('tenants', 'seed', '--file', join(directory, 'tenants.json'));
 
   const services = new Map<string, ServiceProcess>();
+  const starts = new Map<string, { readonly app: string; readonly more: Record<string, string> }>();
   const start = async (
     app: string,
     name: string,
     more: Record<string, string> = {},
   ): Promise<ServiceProcess> => {
+    starts.set(name, { app, more });
     const service = await startService({ app, name, env: { ...env, ...more } });
     services.set(name, service);
     return service;
@@ -140,6 +144,11 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       return found;
     },
     startSender: (name, more) => start('sender', name, { ...more }),
+    restart: (name) => {
+      const started = starts.get(name);
+      if (!started) throw new Error(`${name} was never started in this pipeline`);
+      return start(started.app, name, started.more);
+    },
     mersal,
     reseed: () => mersal('tenants', 'seed', '--file', join(directory, 'tenants.json')),
     lines: () => [...services.values()].flatMap((service) => service.lines),
