@@ -229,7 +229,7 @@ class Run {
   async #revive(): Promise<void> {
     const { fleet } = this.#targets;
     for (const { name, ended, lines } of fleet.takeDied()) {
-      this.#failures.push(`${name} ended by itself with ${ended}: ${lines.slice(-3).join(' / ')}`);
+      this.#failures.push(`${name} ended by itself with ${ended}: ${lastWords(lines)}`);
       this.#say(`${name} ended by itself with ${ended}`);
       await fleet.start(name).catch((error: unknown) => {
         this.#failures.push(
@@ -251,6 +251,12 @@ class Run {
     const seconds = ((performance.now() - this.#startedAt) / 1_000).toFixed(1).padStart(6);
     this.#options.say(`${seconds} s  ${text}`);
   }
+}
+
+/** What it said last that was worse than a warning, else just what it said last. */
+function lastWords(lines: readonly string[]): string {
+  const bad = lines.filter((line) => /"level":[56]0/.test(line) || !line.startsWith('{'));
+  return (bad.length > 0 ? bad : lines).slice(-3).join(' / ');
 }
 
 function overRate(worst: number): Violations {
