@@ -4,7 +4,7 @@ import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallati
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, redisReady } from '@mersal/limits';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
-import { createTwilioGateway } from '@mersal/twilio-gateway';
+import { createTwilioGateway, type TwilioGateway, type TwilioGatewayOptions } from '@mersal/twilio-gateway';
 import { assemble } from './assemble.js';
 import { systemClock } from './clock/system-clock.js';
 import { databaseRateGroup } from './rate/rate-group-store.js';
@@ -15,8 +15,18 @@ import { databaseTenants } from './tenants/tenant-source.js';
 /** How long a start waits for Redis before the group goes over to shares, in ms. */
 const REDIS_PATIENCE_MS = 3_000;
 
+/** What may be another than in production: a bench measures the sender without its provider. */
+export interface Adapters {
+  readonly createGateway: (options: TwilioGatewayOptions) => TwilioGateway;
+}
+
 /** Opens what the settings name and puts the sender on it: stores → rate → provider → Kafka → sender → consumer → probes. */
-export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
+export async function compose(
+  settings: Settings,
+  logger: Logger,
+  scope: Scope,
+  adapters: Adapters = { createGateway: createTwilioGateway },
+): Promise<void> {
   const { releases, fail } = scope;
   const metrics = createMetrics();
   const topics = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
@@ -39,7 +49,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   if (!(await redisReady(redis, REDIS_PATIENCE_MS)))
     logger.warn({}, 'Redis does not answer: the rate is kept in shares');
 
-  const gateway = createTwilioGateway({
+  const gateway = adapters.createGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
     maxSockets: settings.TWILIO_MAX_SOCKETS,
     ...(settings.TWILIO_API_BASE_URL === undefined ? {} : { baseUrl: settings.TWILIO_API_BASE_URL }),

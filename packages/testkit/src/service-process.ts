@@ -27,6 +27,10 @@ export async function startService(options: {
   readonly app: string;
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
+  /** What is run, from the app's directory. Default `dist/main.js`. */
+  readonly entry?: string;
+  /** More of Node's own arguments. */
+  readonly nodeArgs?: readonly string[];
   /** Wait until /health/ready answers 200. Default true. */
   readonly untilReady?: boolean;
 }): Promise<ServiceProcess> {
@@ -35,7 +39,12 @@ export async function startService(options: {
   const cwd = join(root, 'apps', app);
   const child: ChildProcess = spawn(
     process.execPath,
-    ['--import', '@mersal/telemetry/register', join(cwd, 'dist', 'main.js')],
+    [
+      ...(options.nodeArgs ?? []),
+      '--import',
+      '@mersal/telemetry/register',
+      join(cwd, options.entry ?? 'dist/main.js'),
+    ],
     {
       cwd,
       env: { PATH: process.env['PATH'] ?? '', PROBE_PORT: String(port), INSTANCE: name, ...options.env },

@@ -1,0 +1,112 @@
+import { type ServiceProcess, waitFor } from '@mersal/testkit';
+import { viewLedger } from './ledger-view.js';
+import { publishBacklog } from './load.js';
+import type { BenchContext } from './part.js';
+import { cpuOf, cpuOfTree } from './process-stat.js';
+import { openStage } from './stage.js';
+
+export interface DrainOptions {
+  readonly tenants: number;
+  readonly conversationsEach: number;
+  readonly warmUp: number;
+  readonly messages: number;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What sending one backlog took. Times of CPU in µs a message. */
+export interface Drained {
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly senderUs: number;
+  readonly postgresUs: number;
+  readonly kafkaUs: number;
+  readonly walBytes: number;
+  readonly transactions: number;
+}
+
+/** No limits but those that keep the process's own memory bounded. */
+export const LIFTED: Readonly<Record<string, string>> = {
+  GLOBAL_RATE_PER_SECOND: 'unlimited',
+  TENANT_CONCURRENCY: '50',
+  TWILIO_MAX_SOCKETS: '1000',
+};
+
+/**
+ * Messages that wait in Kafka, as jobs of another queue wait in Redis, are admitted, claimed, sent, settled and their
+ * outcomes published. The clock runs from the moment the sender may begin until the last outcome is in Kafka.
+ */
+export async function drain(context: BenchContext, options: DrainOptions): Promise<Drained> {
+  const stage = await openStage(context, { tenants: options.tenants, env: { ...LIFTED, ...options.env } });
+  const ledger = viewLedger(stage.database);
+  try {
+    const sender = await stage.startSender('sender-1');
+    const { conversationsEach } = options;
+    await publishBacklog(stage, { messages: options.warmUp, conversationsEach });
+    await untilSent(sender, options.warmUp);
+    // The sender stands still while the log fills: what is measured is its work, not the load generator's.
+    sender.signal('SIGSTOP');
+    await publishBacklog(stage, { messages: options.messages, conversationsEach });
+    const before = await counters(context, sender, ledger.query);
+    sender.signal('SIGCONT');
+    const startedAt = performance.now();
+    await untilSent(sender, options.warmUp + options.messages);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const after = await counters(context, sender, ledger.query);
+    const each = (key: keyof Counters): number => (after[key] - before[key]) / options.messages;
+    return {
+      perSecond: options.messages / seconds,
+      seconds,
+      senderUs: each('senderUs'),
+      postgresUs: each('postgresUs'),
+      kafkaUs: each('kafkaUs'),
+      walBytes: each('walBytes'),
+      transactions: each('transactions'),
+    };
+  } finally {
+    await ledger.close();
+    await stage.stop();
+  }
+}
+
+interface Counters {
+  readonly senderUs: number;
+  readonly postgresUs: number;
+  readonly kafkaUs: number;
+  readonly walBytes: number;
+  readonly transactions: number;
+}
+
+async function counters(
+  context: BenchContext,
+  sender: ServiceProcess,
+  query: <T extends object>(sql: string) => Promise<T[]>,
+): Promise<Counters> {
+  const [row] = await query<{ wal: string; commits: string }>(
+    `select (select wal_bytes from pg_stat_wal)::text as wal,
+            (select xact_commit from pg_stat_database where datname = current_database())::text as commits`,
+  );
+  return {
+    senderUs: cpuOf(sender.pid),
+    postgresUs: cpuOfTree(context.pids.postgres),
+    kafkaUs: cpuOfTree(context.pids.kafka),
+    walBytes: Number(row?.wal),
+    transactions: Number(row?.commits),
+  };
+}
+
+/** Waits until the sender has published the outcome `sent` of so many messages, by its own count. */
+async function untilSent(sender: ServiceProcess, count: number): Promise<void> {
+  let seen = 0;
+  await waitFor(
+    async () => {
+      const text = await (await fetch(`${sender.url}/metrics`)).text();
+      seen = Number(/^mersal_outcomes_total\{[^}]*state="sent"[^}]*\} (\d+)/m.exec(text)?.[1] ?? 0);
+      return seen >= count;
+    },
+    {
+      timeoutMs: 300_000,
+      intervalMs: 50,
+      describe: () => `${count} outcomes, there are ${seen}; it said:\n${sender.lines.slice(-10).join('\n')}`,
+    },
+  );
+}
