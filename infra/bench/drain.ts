@@ -1,8 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type ServiceProcess, waitFor } from '@mersal/testkit';
 import { viewLedger } from './ledger-view.js';
 import { publishBacklog } from './load.js';
 import type { BenchContext } from './part.js';
 import { cpuOf, cpuOfTree } from './process-stat.js';
+import { forgetStatements, readStatements } from './statements.js';
 import { openStage } from './stage.js';
 
 export interface DrainOptions {
@@ -43,15 +46,22 @@ export async function drain(context: BenchContext, options: DrainOptions): Promi
     const { conversationsEach } = options;
     await publishBacklog(stage, { messages: options.warmUp, conversationsEach });
     await untilSent(sender, options.warmUp);
+    // What autovacuum does within its first minute: a younger database than that is not what is measured.
+    await ledger.query('vacuum analyze');
     // The sender stands still while the log fills: what is measured is its work, not the load generator's.
     sender.signal('SIGSTOP');
     await publishBacklog(stage, { messages: options.messages, conversationsEach });
+    if (context.profileDir !== undefined) await forgetStatements(ledger.query);
     const before = await counters(context, sender, ledger.query);
     sender.signal('SIGCONT');
     const startedAt = performance.now();
     await untilSent(sender, options.warmUp + options.messages);
     const seconds = (performance.now() - startedAt) / 1_000;
     const after = await counters(context, sender, ledger.query);
+    if (context.profileDir !== undefined) {
+      const statements = await readStatements(ledger.query, options.messages);
+      writeFileSync(join(context.profileDir, `${stage.queue}.statements.txt`), `${statements}\n`);
+    }
     const each = (key: keyof Counters): number => (after[key] - before[key]) / options.messages;
     return {
       perSecond: options.messages / seconds,

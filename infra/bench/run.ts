@@ -1,9 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ownKafka, ownPostgres, ownRedis } from '@mersal/testkit';
 import type { BenchContext, Part, Row } from './part.js';
+import { ours } from './parts/ours.js';
 import { throughput } from './parts/throughput.js';
 import { table } from './table.js';
 
@@ -15,7 +17,7 @@ import { table } from './table.js';
  *   --json          the results on stdout instead of the table
  *   --profile <dir> the senders whose provider answers at once write a CPU profile there
  */
-const parts: readonly Part[] = [throughput];
+const parts: readonly Part[] = [throughput, ours];
 
 const { values } = parseArgs({
   options: {
@@ -36,10 +38,20 @@ const chosen = parts.filter((part) => values.only?.includes(part.name) ?? true);
 const say = (text: string): void => void (values.json ? process.stderr : process.stdout).write(`${text}\n`);
 if (values.profile !== undefined) mkdirSync(values.profile, { recursive: true });
 
+/** With --profile only: statements are counted, the plans of slow ones stand in the server's log. */
+const PROFILED = {
+  shared_preload_libraries: 'pg_stat_statements,auto_explain',
+  log_min_messages: 'log',
+  'auto_explain.log_min_duration': '20ms',
+  'auto_explain.log_analyze': 'on',
+  'auto_explain.log_timing': 'off',
+  'auto_explain.log_parameter_max_length': '80',
+  'auto_explain.sample_rate': '0.2',
+};
 const [kafka, redis, postgres] = await Promise.all([
   ownKafka(),
   ownRedis({ appendOnly: true }),
-  ownPostgres({ settings: { shared_preload_libraries: 'pg_stat_statements' } }),
+  ownPostgres({ settings: values.profile === undefined ? {} : PROFILED }),
 ]);
 const context: BenchContext = {
   engines: { kafka: kafka.brokers, redis: redis.url, postgres: postgres.url },
@@ -65,6 +77,7 @@ try {
     }
   }
 } finally {
+  if (values.profile !== undefined) copyFileSync(postgres.logFile, join(values.profile, 'postgres.log'));
   await Promise.all([kafka.remove(), redis.remove(), postgres.remove()]);
 }
 
