@@ -2,17 +2,23 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ServiceProcess, waitFor } from '@mersal/testkit';
 import { viewLedger } from './ledger-view.js';
-import { publishBacklog } from './load.js';
+import { publishBacklog, type Target } from './load.js';
 import type { BenchContext } from './part.js';
 import { cpuOf, cpuOfTree } from './process-stat.js';
 import { forgetStatements, readStatements } from './statements.js';
 import { openStage } from './stage.js';
 
+/** Where a backlog is sent from: a stage or a pipeline. */
+export interface Place extends Target {
+  readonly database: string;
+  startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+}
+
 export interface DrainOptions {
-  readonly tenants: number;
   readonly conversationsEach: number;
   readonly warmUp: number;
   readonly messages: number;
+  /** Of the sender. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -38,19 +44,18 @@ export const LIFTED: Readonly<Record<string, string>> = {
  * Messages that wait in Kafka, as jobs of another queue wait in Redis, are admitted, claimed, sent, settled and their
  * outcomes published. The clock runs from the moment the sender may begin until the last outcome is in Kafka.
  */
-export async function drain(context: BenchContext, options: DrainOptions): Promise<Drained> {
-  const stage = await openStage(context, { tenants: options.tenants, env: { ...LIFTED, ...options.env } });
-  const ledger = viewLedger(stage.database);
+export async function drain(context: BenchContext, place: Place, options: DrainOptions): Promise<Drained> {
+  const ledger = viewLedger(place.database);
   try {
-    const sender = await stage.startSender('sender-1');
+    const sender = await place.startSender('sender-1', { ...LIFTED, LOG_LEVEL: 'warn', ...options.env });
     const { conversationsEach } = options;
-    await publishBacklog(stage, { messages: options.warmUp, conversationsEach });
+    await publishBacklog(place, { messages: options.warmUp, conversationsEach });
     await untilSent(sender, options.warmUp);
     // What autovacuum does within its first minute: a younger database than that is not what is measured.
     await ledger.query('vacuum analyze');
     // The sender stands still while the log fills: what is measured is its work, not the load generator's.
     sender.signal('SIGSTOP');
-    await publishBacklog(stage, { messages: options.messages, conversationsEach });
+    await publishBacklog(place, { messages: options.messages, conversationsEach });
     if (context.profileDir !== undefined) await forgetStatements(ledger.query);
     const before = await counters(context, sender, ledger.query);
     sender.signal('SIGCONT');
@@ -60,7 +65,7 @@ export async function drain(context: BenchContext, options: DrainOptions): Promi
     const after = await counters(context, sender, ledger.query);
     if (context.profileDir !== undefined) {
       const statements = await readStatements(ledger.query, options.messages);
-      writeFileSync(join(context.profileDir, `${stage.queue}.statements.txt`), `${statements}\n`);
+      writeFileSync(join(context.profileDir, `${place.queue}.statements.txt`), `${statements}\n`);
     }
     const each = (key: keyof Counters): number => (after[key] - before[key]) / options.messages;
     return {
@@ -74,6 +79,18 @@ export async function drain(context: BenchContext, options: DrainOptions): Promi
     };
   } finally {
     await ledger.close();
+  }
+}
+
+/** The same on a stage of its own, with so many restaurants. */
+export async function drainStage(
+  context: BenchContext,
+  options: DrainOptions & { readonly tenants: number },
+): Promise<Drained> {
+  const stage = await openStage(context, { tenants: options.tenants });
+  try {
+    return await drain(context, stage, options);
+  } finally {
     await stage.stop();
   }
 }

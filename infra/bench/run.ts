@@ -5,7 +5,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ownKafka, ownPostgres, ownRedis } from '@mersal/testkit';
 import type { BenchContext, Part, Row } from './part.js';
-import { ours } from './parts/ours.js';
+import { latency } from './parts/latency.js';
+import { manyTenants } from './parts/many-tenants.js';
+import { memory } from './parts/memory.js';
+import { neighbour } from './parts/neighbour.js';
+import { priority } from './parts/priority.js';
+import { rate } from './parts/rate.js';
+import { sdkCpu } from './parts/sdk-cpu.js';
+import { takeover } from './parts/takeover.js';
 import { throughput } from './parts/throughput.js';
 import { table } from './table.js';
 
@@ -17,7 +24,17 @@ import { table } from './table.js';
  *   --json          the results on stdout instead of the table
  *   --profile <dir> the senders whose provider answers at once write a CPU profile there
  */
-const parts: readonly Part[] = [throughput, ours];
+const parts: readonly Part[] = [
+  rate,
+  neighbour,
+  priority,
+  throughput,
+  sdkCpu,
+  memory,
+  manyTenants,
+  takeover,
+  latency,
+];
 
 const { values } = parseArgs({
   options: {

@@ -23,7 +23,7 @@ const quiet = {
 
 export async function openStage(
   context: BenchContext,
-  options: { readonly tenants: number; readonly env?: Readonly<Record<string, string>> },
+  options: { readonly tenants: number },
 ): Promise<Stage> {
   const { kafka, redis, postgres } = context.engines;
   const queue = randomName('bench');
@@ -36,8 +36,6 @@ export async function openStage(
     TOPIC_PARTITIONS: String(PARTITIONS),
     CREDENTIALS_KEY: randomBytes(32).toString('base64'),
     ID_KEYS: `1:${randomBytes(32).toString('base64')}`,
-    LOG_LEVEL: 'warn',
-    ...options.env,
   };
   const tenants = Array.from({ length: options.tenants }, (_, n) => ({
     restaurantId: `restaurant-${n}`,

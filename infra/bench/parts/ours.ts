@@ -1,4 +1,4 @@
-import { drain } from '../drain.js';
+import { drainStage } from '../drain.js';
 import type { Part } from '../part.js';
 
 export const ours: Part = {
@@ -6,7 +6,7 @@ export const ours: Part = {
   text: 'throughput alone',
   run: async (context) => {
     const size = context.quick ? { warmUp: 3_000, messages: 10_000 } : { warmUp: 10_000, messages: 40_000 };
-    const one = await drain(context, { ...size, tenants: 10, conversationsEach: 1_000 });
+    const one = await drainStage(context, { ...size, tenants: 10, conversationsEach: 1_000 });
     context.say(JSON.stringify(one));
     return [];
   },

@@ -1,5 +1,5 @@
 import { freshDatabase } from '@mersal/testkit';
-import { drain, type Drained } from '../drain.js';
+import { drainStage, type Drained } from '../drain.js';
 import type { BenchContext, Part, Row } from '../part.js';
 import { runPeer } from '../run-peer.js';
 import { median, spread } from '../spread.js';
@@ -20,7 +20,7 @@ async function run(context: BenchContext): Promise<Row[]> {
   const peers: Record<'row' | 'empty', PeerResult[]> = { row: [], empty: [] };
   const database = await freshDatabase('bullmq', engines.postgres);
   for (let round = 0; round < rounds; round += 1) {
-    ours.push(await drain(context, { ...size, tenants: 10, conversationsEach: 1_000 }));
+    ours.push(await drainStage(context, { ...size, tenants: 10, conversationsEach: 1_000 }));
     for (const way of ['row', 'empty'] as const) {
       const result = await runPeer<PeerResult>('bullmq', [way, size.messages, size.warmUp], {
         REDIS_URL: engines.redis,
