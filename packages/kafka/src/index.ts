@@ -1,3 +1,5 @@
+// First: it must be there before kafkajs is.
+import './kafkajs-records.js';
 export {
   type AdminOptions,
   type CommittedOffset,
