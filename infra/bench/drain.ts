@@ -132,7 +132,7 @@ async function untilSent(sender: ServiceProcess, count: number): Promise<void> {
     },
     {
       timeoutMs: 300_000,
-      intervalMs: 50,
+      intervalMs: 200,
       describe: () => `${count} outcomes, there are ${seen}; it said:\n${sender.lines.slice(-10).join('\n')}`,
     },
   );

@@ -4,7 +4,19 @@ import { publishBacklog } from './load.js';
 
 const LANE_DEPTH = 5;
 /** What tells one message from another; all else must be the same in a filed and a copied row. */
-const OWN = ['u', 'tag', 'seq', 'lane', 'conversation', 'accepted_at', 'changed_at', 'body_hash', 'head', 'record', 'headers'];
+const OWN = [
+  'u',
+  'tag',
+  'seq',
+  'lane',
+  'conversation',
+  'accepted_at',
+  'changed_at',
+  'body_hash',
+  'head',
+  'record',
+  'headers',
+];
 
 /**
  * Fills the ledger far faster than a log could: one message a restaurant goes through admission, SQL copies its rows.
@@ -19,7 +31,9 @@ export async function fillLedger(pipeline: Pipeline, ledger: LedgerView, waiting
   await ledger.untilFiled(tenants.length, 60_000);
   await copy(ledger, Math.ceil(waiting / tenants.length));
   await publishBacklog(pipeline, { messages: 1, conversationsEach: 1 });
-  const { n: last } = (await ledger.query<{ n: number }>('select count(*)::int as n from bench_copy'))[0] ?? { n: 0 };
+  const { n: last } = (await ledger.query<{ n: number }>('select count(*)::int as n from bench_copy'))[0] ?? {
+    n: 0,
+  };
   await ledger.untilFiled(tenants.length + last + 1, 60_000);
   await compare(ledger);
   await filing.stop();
@@ -74,5 +88,6 @@ async function compare(ledger: LedgerView): Promise<void> {
          select u, seq, lane from message m where m.tenant = l.tenant and m.lane = l.lane and m.state = 0
           order by priority desc, seq limit 1) m on m.u = l.head`,
   );
-  if (lane?.wrong !== 0) throw new Error(`${lane?.wrong} of ${lane?.lanes} lanes have another head than their first`);
+  if (lane?.wrong !== 0)
+    throw new Error(`${lane?.wrong} of ${lane?.lanes} lanes have another head than their first`);
 }

@@ -25,5 +25,7 @@ export interface BenchContext {
 export interface Part {
   readonly name: string;
   readonly text: string;
+  /** Not part of a whole run. */
+  readonly onlyNamed?: boolean;
   readonly run: (context: BenchContext) => Promise<Row[]>;
 }

@@ -47,6 +47,7 @@ export function cpuOfTree(root: number): number {
 /** Resident memory of a process, in MB, now and at its highest. */
 export function memoryOf(pid: number): { readonly rss: number; readonly highest: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
+  const field = (name: string): number =>
+    Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1_024;
   return { rss: field('VmRSS'), highest: field('VmHWM') };
 }

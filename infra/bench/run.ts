@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ownKafka, ownPostgres, ownRedis } from '@mersal/testkit';
 import type { BenchContext, Part, Row } from './part.js';
+import { alone } from './parts/alone.js';
 import { latency } from './parts/latency.js';
 import { manyTenants } from './parts/many-tenants.js';
 import { memory } from './parts/memory.js';
@@ -34,6 +35,7 @@ const parts: readonly Part[] = [
   manyTenants,
   takeover,
   latency,
+  alone,
 ];
 
 const { values } = parseArgs({
@@ -51,7 +53,7 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const chosen = parts.filter((part) => values.only?.includes(part.name) ?? true);
+const chosen = parts.filter((part) => values.only?.includes(part.name) ?? part.onlyNamed !== true);
 const say = (text: string): void => void (values.json ? process.stderr : process.stdout).write(`${text}\n`);
 if (values.profile !== undefined) mkdirSync(values.profile, { recursive: true });
 

@@ -6,7 +6,13 @@ import { classify } from '@mersal/twilio-gateway';
 import { compose } from '../dist/compose.js';
 import { readSettings } from '../dist/settings.js';
 
-const { class: outcome, action, known, countsAttempt, meaning } = classify({ where: 'response', httpStatus: 201 });
+const {
+  class: outcome,
+  action,
+  known,
+  countsAttempt,
+  meaning,
+} = classify({ where: 'response', httpStatus: 201 });
 const refused = () => Promise.reject(new Error('this provider only accepts messages'));
 let accepted = 0;
 

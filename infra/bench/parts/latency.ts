@@ -40,7 +40,13 @@ async function run(context: BenchContext): Promise<Row[]> {
 }
 
 function latencyRow(what: string, ms: number, limit: number): Row {
-  return { what, target: `≤ ${limit} ms`, measured: `${ms.toFixed(0)} ms`, ratio: ms / limit, met: ms <= limit };
+  return {
+    what,
+    target: `≤ ${limit} ms`,
+    measured: `${ms.toFixed(0)} ms`,
+    ratio: ms / limit,
+    met: ms <= limit,
+  };
 }
 
 type Send = (n: number) => Promise<{ id: string; at: number }>;

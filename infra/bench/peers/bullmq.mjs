@@ -11,7 +11,9 @@ const redis = new URL(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379');
 const connection = { host: redis.hostname, port: Number(redis.port) };
 const name = `bench-${randomBytes(6).toString('hex')}`;
 const pool =
-  way === 'row' ? new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: CONCURRENCY }) : undefined;
+  way === 'row'
+    ? new pg.Pool({ connectionString: process.env['DATABASE_URL'], max: CONCURRENCY })
+    : undefined;
 await pool?.query(
   'create table if not exists job_done (n bigint generated always as identity primary key, tenant text, phone text, text text, at timestamptz default now())',
 );
