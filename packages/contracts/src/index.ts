@@ -1,7 +1,7 @@
 export { decodeHeaders, encodeHeaders, type EventHeaders } from './cloudevents.js';
 export { asyncApiDocument, jsonSchemas } from './documents.js';
 export { type CallbackReceived, callbackReceived } from './events/callback.js';
-export { type DecodedEvent, decodeEvent, encodeEvent } from './events/codec.js';
+export { type DecodedEvent, decodeEvent, encodeEvent, rereadEvent } from './events/codec.js';
 export { type MessageOutcome, messageOutcome } from './events/outcome.js';
 export { type EventOf, type EventType, eventSchemas, UndecodableRecord } from './events/registry.js';
 export {

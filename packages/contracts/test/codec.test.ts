@@ -4,6 +4,7 @@ import {
   encodeEvent,
   encodeHeaders,
   type EventHeaders,
+  rereadEvent,
   UndecodableRecord,
 } from '@mersal/contracts';
 import fc from 'fast-check';
@@ -42,6 +43,10 @@ const codeOf = (work: () => unknown): string => {
 };
 
 describe('CloudEvents headers', () => {
+  it('is read again as it was read first', () => {
+    const value = encodeEvent('mersal.send.redrive.v1', redrive as never);
+    expect(rereadEvent('mersal.send.redrive.v1', value)).toEqual(redrive);
+  });
   it('come back as they were, from texts and from bytes', () => {
     fc.assert(
       fc.property(eventHeaders, (headers) => {

@@ -1,4 +1,4 @@
-import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
+import { joinMessageId, rereadEvent } from '@mersal/contracts';
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
 import type { Instant } from '@mersal/limits';
@@ -89,10 +89,8 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
       abandon();
       return end(optedOut(claim, clock.wall()));
     }
-    const { data: send, headers } = decodeEvent(claim.headers, claim.record) as {
-      data: SendRequested;
-      headers: { traceparent?: string };
-    };
+    // Admission checked it against its schema, and the ledger gives back what admission filed.
+    const send = rereadEvent('mersal.send.requested.v1', claim.record);
     const id = joinMessageId(claim.u, claim.tag);
     const account = { accountSid: tenant.accountSid, authToken: tenant.authToken };
     const attributes = {
@@ -104,7 +102,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
     };
     return inSpan(
       'whatsapp-send process',
-      { kind: SpanKind.CONSUMER, attributes, traceparent: headers.traceparent },
+      { kind: SpanKind.CONSUMER, attributes, traceparent: claim.headers['traceparent'] },
       async (span) => {
         const template =
           send.content.kind === 'template'
