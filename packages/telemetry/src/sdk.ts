@@ -3,6 +3,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
 import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
+import { leaveSamplingToOthers } from './tracing.js';
 
 /*
  * Spans are made by hand at the few boundaries that tell a message's story (request, publish, admit, wait, attempt,
@@ -28,6 +29,7 @@ export function startTelemetry(env: Readonly<Record<string, string | undefined>>
   if (sdk || env['OTEL_SDK_DISABLED'] === 'true') return;
   prometheus = new PrometheusExporter({ preventServerStart: true });
   const exports = Boolean(env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']);
+  if (!exports) leaveSamplingToOthers();
   sdk = new NodeSDK({
     serviceName: env['OTEL_SERVICE_NAME'] ?? service,
     // The default detectors export the command line.
@@ -41,6 +43,8 @@ export function startTelemetry(env: Readonly<Record<string, string | undefined>>
           }),
         ]
       : [keepIds],
+    // Nobody will read them: spans are ids then, without what happened in them.
+    ...(exports ? {} : { sampler: new tracing.AlwaysOffSampler() }),
     logRecordProcessors: [],
     instrumentations: [new RuntimeNodeInstrumentation()],
   });

@@ -26,6 +26,14 @@ export interface SpanOptions {
   readonly startTime?: number;
 }
 
+/** Whether spans of this process are read by nobody. */
+let unread = false;
+
+/** A process that exports no spans decides nothing for those that do: its traceparents do not say "not sampled". */
+export function leaveSamplingToOthers(): void {
+  unread = true;
+}
+
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
 /** Begins a span that the caller ends. */
@@ -79,7 +87,8 @@ export function failSpan(span: Span, error: unknown): void {
 export function traceparentOf(span: Span | undefined = trace.getActiveSpan()): string | undefined {
   const own = span?.spanContext();
   if (!own || !isSpanContextValid(own)) return undefined;
-  return `00-${own.traceId}-${own.spanId}-${(own.traceFlags & TraceFlags.SAMPLED).toString(16).padStart(2, '0')}`;
+  const sampled = unread || (own.traceFlags & TraceFlags.SAMPLED) !== 0;
+  return `00-${own.traceId}-${own.spanId}-${sampled ? '01' : '00'}`;
 }
 
 /** The trace id inside a traceparent, or undefined. */

@@ -20,6 +20,8 @@ describe('a trace', () => {
     await inSpan('admit', { traceparent: REMOTE }, async (span) => {
       const own = traceparentOf(span);
       expect(traceIdOf(own)).toBe('4bf92f3577b34da6a3ce929d0e0e4736');
+      // No spans are exported here: a service further on that exports must not take that for "not sampled".
+      expect(own).toMatch(/-01$/);
       expect(own).not.toBe(REMOTE);
       expect(traceparentOf()).toBe(own);
     });
