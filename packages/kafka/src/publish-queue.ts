@@ -1,4 +1,4 @@
-import { BATCH_OVERHEAD_BYTES, type OutRecord, recordBytes } from './out-record.js';
+import { BATCH_OVERHEAD_BYTES, type OutRecord } from './out-record.js';
 
 export interface PublishLimits {
   /** Records accepted and not yet answered, those of the request under way included. */
@@ -72,9 +72,9 @@ export class PublishQueue {
   }
 
   /** The record of a call that no request could carry, or undefined. */
-  tooLarge(records: readonly OutRecord[]): OutRecord | undefined {
+  tooLarge(records: readonly OutRecord[], sizes: readonly number[]): OutRecord | undefined {
     return records.find(
-      (record) => recordBytes(record) + BATCH_OVERHEAD_BYTES > this.#limits.maxMessageBytes(record.topic),
+      ({ topic }, at) => (sizes[at] ?? 0) + BATCH_OVERHEAD_BYTES > this.#limits.maxMessageBytes(topic),
     );
   }
 

@@ -116,7 +116,8 @@ class QueueingPublisher implements Publisher {
     if (this.#closing.signal.aborted)
       return Promise.reject(new PublishError('closed', false, 'the publisher is closed'));
     if (records.length === 0) return Promise.resolve();
-    const tooLarge = this.#queue.tooLarge(records);
+    const sizes = records.map(recordBytes);
+    const tooLarge = this.#queue.tooLarge(records, sizes);
     if (tooLarge !== undefined) {
       return Promise.reject(
         new PublishError('record_too_large', false, `record too large for ${tooLarge.topic}`),
@@ -125,7 +126,6 @@ class QueueingPublisher implements Publisher {
     return new Promise((resolve, reject) => {
       const now = this.#now();
       const deadlineMs = options?.deadlineMs ?? this.#deadlineMs;
-      const sizes = records.map(recordBytes);
       const submission: Submission = {
         records,
         sizes,

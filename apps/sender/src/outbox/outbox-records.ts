@@ -155,5 +155,7 @@ function pick(
   detail: Readonly<Record<string, unknown>>,
   ...keys: readonly string[]
 ): Record<string, unknown> {
-  return Object.fromEntries(keys.flatMap((key) => (detail[key] === undefined ? [] : [[key, detail[key]]])));
+  const picked: Record<string, unknown> = {};
+  for (const key of keys) if (detail[key] !== undefined) picked[key] = detail[key];
+  return picked;
 }
