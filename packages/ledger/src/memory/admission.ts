@@ -1,0 +1,113 @@
+import type { Head } from '../messages/admit-sends.js';
+import type { Retry } from '../messages/admit-retries.js';
+import type { Ownership } from '../ownership/ownership.js';
+import { LANE, MESSAGE } from '../states.js';
+import { fileDead } from './fences.js';
+import { byRank, enter, headOf, setHead } from './lanes.js';
+import type { NewMessage } from './port.js';
+import { key, type LaneRow, type MessageRow, NOW, type Tables } from './tables.js';
+
+/** Files what is unknown; a known id stays as it is, and with another body is a dead record. */
+export function admitSends(tables: Tables, own: Ownership, messages: readonly NewMessage[]): Head[] {
+  const now = tables.clock();
+  const entered = new Map<string, LaneRow>();
+  for (const given of messages) {
+    const known = tables.message(given.tenant, given.u);
+    if (known) {
+      if (known.bodyHash !== null && known.bodyHash !== given.bodyHash)
+        fileDead(tables, own.partition, {
+          topic: 'send',
+          offset: given.kafkaOffset,
+          reason: 'idempotency_conflict',
+          key: null,
+          value: given.record,
+          headers: given.headers,
+        });
+      continue;
+    }
+    const scheduled = given.sendAt !== undefined && given.sendAt > now;
+    const message: MessageRow = {
+      tenant: given.tenant,
+      u: given.u,
+      tag: given.tag,
+      partition: own.partition,
+      lane: given.lane,
+      conversation: given.conversation,
+      priority: given.priority,
+      sender: given.sender,
+      recipient: given.recipient,
+      seq: tables.nextPlace(),
+      state: scheduled ? MESSAGE.scheduled : MESSAGE.waiting,
+      due: scheduled ? (given.sendAt as number) : NOW,
+      expiresAt: given.expiresAt ?? null,
+      redrive: 0,
+      attempt: 0,
+      retries: 0,
+      acceptedAt: given.acceptedAt,
+      changedAt: now,
+      accountSid: null,
+      sid: null,
+      errorClass: null,
+      errorCode: null,
+      bodyHash: given.bodyHash,
+      erased: false,
+    };
+    tables.messages.set(key(given.tenant, given.u), message);
+    tables.bodies.set(key(given.tenant, given.u), { record: given.record, headers: given.headers });
+    tables.event(message, 'queued');
+    const lane = scheduled ? undefined : enter(tables, message);
+    if (lane) entered.set(key(lane.tenant, lane.lane), lane);
+  }
+  return [...entered.values()].map(headOf);
+}
+
+/** A retry's record makes its message due, once. Returns the heads that may go at once. */
+export function admitRetries(tables: Tables, retries: readonly Retry[]): Head[] {
+  const heads: Head[] = [];
+  for (const retry of retries) {
+    const message = tables.message(retry.tenant, retry.u);
+    if (message?.state !== MESSAGE.retrying) continue;
+    if (message.redrive !== retry.redrive || message.attempt !== retry.attempt) continue;
+    message.state = MESSAGE.waiting;
+    message.due = retry.notBefore;
+    message.changedAt = tables.clock();
+    const lane = enterByRank(tables, message);
+    if (lane?.due === NOW) heads.push(headOf(lane));
+  }
+  return heads;
+}
+
+/** A message that comes back: at the place that its rank gives it, also where its conversation went on meanwhile. */
+function enterByRank(tables: Tables, message: MessageRow): LaneRow | undefined {
+  const lane = tables.lane(message.tenant, message.lane);
+  if (!lane) return setHead(tables, message);
+  if (lane.head === message.u) return lane.state === LANE.sending ? undefined : setHead(tables, message);
+  return lane.state === LANE.open && byRank(message, lane) < 0 ? setHead(tables, message) : undefined;
+}
+
+/** Dead → waiting by compare-and-set on the redrive count; at its conversation's end, unless that waits for it. */
+export function admitRedrives(
+  tables: Tables,
+  redrives: readonly { readonly tenant: number; readonly u: string; readonly redrive: number }[],
+): Head[] {
+  const heads: Head[] = [];
+  for (const { tenant, u, redrive } of redrives) {
+    const message = tables.message(tenant, u);
+    if (message?.state !== MESSAGE.dead || message.redrive !== redrive || message.erased) continue;
+    Object.assign(message, {
+      state: MESSAGE.waiting,
+      due: NOW,
+      redrive: redrive + 1,
+      retries: 0,
+      seq: tables.nextPlace(),
+      errorClass: null,
+      errorCode: null,
+      changedAt: tables.clock(),
+    });
+    tables.event(message, 'queued');
+    const held = tables.laneHeadedBy(message)?.state === LANE.held;
+    const lane = held ? setHead(tables, message) : enter(tables, message);
+    if (lane) heads.push(headOf(lane));
+  }
+  return heads;
+}

@@ -1,0 +1,96 @@
+import type { Callback } from '../messages/callbacks.js';
+import { LANE, MESSAGE } from '../states.js';
+import { carryOut } from './effects.js';
+import { advance } from './lanes.js';
+import type { CallbackDecision, CallbackResult, CallbackRule, CallbackView } from './port.js';
+import { key, type MessageRow, type Tables } from './tables.js';
+
+/** Applies callbacks one after the other, by the rule. Slots are not touched. */
+export function applyCallbacks(
+  tables: Tables,
+  callbacks: readonly Callback[],
+  rule: CallbackRule,
+): CallbackResult[] {
+  return callbacks.map((callback) => {
+    const message = tables.message(callback.tenant, callback.u);
+    const decision = rule(message ? viewOf(tables, message, callback.attempt) : null, callback);
+    keep(tables, callback, decision.result);
+    if (message && decision.kind === 'apply') write(tables, message, callback, decision);
+    return { callback, decision };
+  });
+}
+
+function viewOf(tables: Tables, message: MessageRow, attempt: number): CallbackView {
+  const lane = tables.laneHeadedBy(message);
+  const attempted = tables.attempt(message.tenant, message.u, attempt);
+  const { state, sid, redrive, retries, acceptedAt, sender, recipient } = message;
+  return {
+    state,
+    attempt: message.attempt,
+    sid,
+    open: lane?.state === LANE.sending ? { attempt: lane.attempt ?? 0, accountSid: lane.accountSid } : null,
+    attempted: attempted
+      ? { sid: attempted.sid, accountSid: attempted.accountSid, outcome: attempted.outcome }
+      : null,
+    redrive,
+    retries,
+    acceptedAt,
+    sender,
+    recipient,
+  };
+}
+
+function keep(tables: Tables, callback: Callback, result: string): void {
+  const id = key(callback.tenant, callback.u);
+  const all = tables.callbacks.get(id) ?? [];
+  if (all.some((one) => one.sid === callback.sid && one.status === callback.status)) return;
+  const { u, attempt, status, sid, errorCode, receivedAt } = callback;
+  all.push({ u, attempt, status, sid, code: errorCode ?? null, receivedAt, result });
+  tables.callbacks.set(id, all);
+}
+
+function write(
+  tables: Tables,
+  message: MessageRow,
+  callback: Callback,
+  decision: CallbackDecision & { kind: 'apply' },
+): void {
+  carryOut(tables, decision.effects);
+  const { attempt, sid, accountSid, errorCode } = callback;
+  const { retry } = decision;
+  const known = tables.attempt(message.tenant, message.u, attempt);
+  if (!known || known.sid === null)
+    tables.keepAttempt(message.tenant, message.u, {
+      attempt,
+      redrive: known?.redrive ?? message.redrive,
+      accountSid: known?.accountSid ?? accountSid,
+      startedAt: known?.startedAt ?? callback.receivedAt,
+      finishedAt: known?.finishedAt ?? null,
+      outcome: 'accepted',
+      httpStatus: known?.httpStatus ?? null,
+      code: known?.code ?? null,
+      sid,
+    });
+  message.state = retry ? MESSAGE.retrying : decision.state;
+  message.sid = retry ? null : sid;
+  message.accountSid = accountSid;
+  message.attempt = Math.max(message.attempt, attempt);
+  message.errorCode = errorCode ?? null;
+  message.errorClass = decision.errorClass ?? (errorCode === undefined ? null : 'reported');
+  message.changedAt = tables.clock();
+  const error = message.errorClass === null ? {} : { error: errorOf(message.errorClass, errorCode) };
+  if (!retry) {
+    tables.event(message, decision.event, { attempt, detail: { sid, accountSid, ...error } });
+    advance(tables, message);
+    return;
+  }
+  message.due = retry.due;
+  message.retries += retry.counted ? 1 : 0;
+  tables.event(message, 'retrying', { detail: { notBefore: retry.due, accountSid, ...error } });
+  const lane = tables.laneHeadedBy(message);
+  if (lane) Object.assign(lane, { state: LANE.retrying, lease: null });
+}
+
+function errorOf(kind: string, code: number | undefined): { class: string; code?: number } {
+  return code === undefined ? { class: kind } : { class: kind, code };
+}

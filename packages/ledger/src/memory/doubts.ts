@@ -1,0 +1,164 @@
+import type { Head } from '../messages/admit-sends.js';
+import type { UnknownMessage } from '../messages/leases.js';
+import { LANE, MESSAGE } from '../states.js';
+import { advance, afterDead } from './lanes.js';
+import type { Settlement } from './port.js';
+import { key, type MessageRow, type Tables } from './tables.js';
+
+export const UNDECIDED = 'undecided';
+
+/** Claims whose lease ended unsettled, as settlements that make them unknown. */
+export function overdueClaims(tables: Tables, partitions: readonly number[]): Settlement[] {
+  const now = tables.clock();
+  const overdue: (Settlement & { finishedAt: number })[] = [];
+  for (const slots of tables.slots.values()) {
+    for (const { tenant, n, partition, u, attempt, lease } of slots) {
+      if (lease === null || u === null || attempt === null || lease >= now) continue;
+      const message = tables.message(tenant, u);
+      if (!partitions.includes(partition) || !message) continue;
+      const lane = tables.laneHeadedBy(message);
+      overdue.push({
+        tenant,
+        lane: message.lane,
+        u,
+        slot: n,
+        attempt,
+        redrive: message.redrive,
+        state: MESSAGE.unknown,
+        onward: LANE.unknown,
+        counted: true,
+        accountSid: lane?.accountSid ?? '',
+        errorClass: 'ambiguous',
+        outcome: 'unknown',
+        startedAt: lane?.startedAt ?? lease,
+        finishedAt: lease,
+        event: 'unknown',
+        detail: { error: { class: 'ambiguous', message: 'the lease ended without an answer' } },
+      });
+    }
+  }
+  return overdue.toSorted((a, b) => a.finishedAt - b.finishedAt).slice(0, 500);
+}
+
+/** Messages whose last attempt may or may not have been accepted. */
+export function unknownMessages(
+  tables: Tables,
+  partitions: readonly number[],
+  most: number,
+): UnknownMessage[] {
+  return listed(tables, most, (message) => {
+    return partitions.includes(message.partition) && message.errorClass !== UNDECIDED;
+  });
+}
+
+export function listUnknown(tables: Tables, tenant: number | null, most: number): UnknownMessage[] {
+  return listed(tables, most, (message) => tenant === null || message.tenant === tenant);
+}
+
+function listed(tables: Tables, most: number, wanted: (message: MessageRow) => boolean): UnknownMessage[] {
+  return [...tables.messages.values()]
+    .filter((message) => message.state === MESSAGE.unknown && wanted(message))
+    .toSorted((a, b) => a.changedAt - b.changedAt)
+    .slice(0, most)
+    .flatMap((message) => {
+      const attempt = tables.attempt(message.tenant, message.u, message.attempt);
+      const body = tables.bodies.get(key(message.tenant, message.u));
+      if (!attempt || !body) return [];
+      const { tenant, u, tag, lane, redrive, retries, acceptedAt } = message;
+      return [
+        {
+          tenant,
+          u,
+          tag,
+          lane,
+          redrive,
+          attempt: message.attempt,
+          retries,
+          acceptedAt,
+          startedAt: attempt.startedAt,
+          finishedAt: attempt.finishedAt ?? message.changedAt,
+          accountSid: attempt.accountSid ?? '',
+          orphaned: attempt.outcome === 'unknown',
+          ...body,
+        },
+      ];
+    });
+}
+
+/** Reconciliation found no answer: it waits for an operator; its followers as the restaurant chose. */
+export function leaveUndecided(
+  tables: Tables,
+  tenant: number,
+  u: string,
+  attempt: number,
+): { left: boolean; next?: Head } {
+  const message = tables.message(tenant, u);
+  if (message?.state !== MESSAGE.unknown || message.attempt !== attempt) return { left: false };
+  message.errorClass = UNDECIDED;
+  message.changedAt = tables.clock();
+  const next = tables.tenants.get(tenant)?.onDead === 'hold' ? undefined : advance(tables, message);
+  return next ? { left: true, next } : { left: true };
+}
+
+/** An operator decides what became of an unknown one. */
+export function resolveUnknown(
+  tables: Tables,
+  tenant: number,
+  u: string,
+  as: 'sent' | 'not_sent' | 'dead',
+  decided: { readonly sid?: string; readonly by: string; readonly at: number },
+): boolean {
+  const message = tables.message(tenant, u);
+  if (message?.state !== MESSAGE.unknown) return false;
+  message.changedAt = tables.clock();
+  const by = { by: decided.by };
+  switch (as) {
+    case 'sent':
+      message.state = MESSAGE.sent;
+      message.sid = decided.sid ?? null;
+      message.errorClass = null;
+      tables.event(message, 'sent', {
+        detail: decided.sid === undefined ? by : { ...by, sid: decided.sid },
+      });
+      advance(tables, message);
+      return true;
+    case 'not_sent': {
+      message.state = MESSAGE.retrying;
+      message.due = decided.at;
+      message.errorClass = 'ambiguous';
+      tables.event(message, 'retrying', { detail: { ...by, notBefore: decided.at } });
+      const lane = tables.laneHeadedBy(message);
+      if (lane) lane.state = LANE.retrying;
+      return true;
+    }
+    case 'dead':
+      message.state = MESSAGE.dead;
+      message.errorClass = 'ambiguous';
+      tables.event(message, 'dead', { detail: { ...by, reason: 'operator' } });
+      afterDead(tables, message);
+      return true;
+    default:
+      return as satisfies never;
+  }
+}
+
+/** A lane held by a dead message goes on. Null: this message holds nothing. */
+export function releaseHeld(tables: Tables, tenant: number, u: string): Head | undefined | null {
+  const message = tables.message(tenant, u);
+  if (!message || tables.laneHeadedBy(message)?.state !== LANE.held) return null;
+  return advance(tables, message);
+}
+
+/** Which of these SIDs belong to messages of the restaurant that are settled. */
+export function knownSids(tables: Tables, tenant: number, sids: readonly string[]): ReadonlySet<string> {
+  const known = new Set<string>();
+  const wanted = new Set(sids);
+  for (const message of tables.messages.values()) {
+    if (message.tenant !== tenant) continue;
+    const id = key(tenant, message.u);
+    for (const { sid } of tables.attempts.get(id)?.values() ?? []) if (sid !== null) known.add(sid);
+  }
+  for (const [id, all] of tables.callbacks)
+    if (id.startsWith(`${tenant}/`)) for (const { sid } of all) known.add(sid);
+  return new Set([...known].filter((sid) => wanted.has(sid)));
+}

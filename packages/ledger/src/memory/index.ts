@@ -1,0 +1,6 @@
+export {
+  createMemoryLedger,
+  type MemoryLedger,
+  type MemoryLedgerOptions,
+  type MemoryTenant,
+} from './memory-ledger.js';

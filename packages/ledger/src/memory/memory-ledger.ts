@@ -1,0 +1,222 @@
+import { LedgerError } from '../errors.js';
+import { TOPIC_ROLES } from '../ownership/ownership.js';
+import { MESSAGE } from '../states.js';
+import { admitRedrives, admitRetries, admitSends } from './admission.js';
+import { applyCallbacks } from './callbacks.js';
+import { claim, ensureSlots } from './claim.js';
+import {
+  knownSids,
+  leaveUndecided,
+  listUnknown,
+  overdueClaims,
+  releaseHeld,
+  resolveUnknown,
+  unknownMessages,
+} from './doubts.js';
+import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
+import { liftPause, setPause } from './effects.js';
+import { admission, admittedOffset, isOwner, rangeKey, requireOwner } from './fences.js';
+import type { Ledger, Tenant } from './port.js';
+import { counts, entryOf, listMessages, viewOf } from './read.js';
+import { prune } from './retention.js';
+import { settle } from './settle.js';
+import { key, NOW, offsetKey, Tables } from './tables.js';
+
+export type MemoryTenant = Pick<Tenant, 'id' | 'restaurantId' | 'partition' | 'accountSid'> & Partial<Tenant>;
+
+export interface MemoryLedger extends Ledger {
+  /** Adds a restaurant, or replaces it. */
+  saveTenant(tenant: MemoryTenant): void;
+  readTenants(restaurantIds: readonly string[]): Tenant[];
+  readChangedTenants(since: string | null, most: number): Tenant[];
+  /** The epoch that claims must carry, where they carry one. */
+  onRateEpoch(epoch: () => number): void;
+}
+
+export interface MemoryLedgerOptions {
+  readonly partitions: number;
+  /** The database's clock, in ms since 1970. */
+  readonly clock: () => number;
+}
+
+/** The ledger in memory: the same rules without Postgres. Each method is one step that nothing interrupts. */
+export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): MemoryLedger {
+  const tables = new Tables(partitions, clock);
+  return {
+    saveTenant(given) {
+      tables.tenants.set(given.id, {
+        name: given.restaurantId,
+        authToken: 'secret',
+        fromNumbers: ['whatsapp:+14155238886'],
+        status: 'active',
+        concurrency: null,
+        ratePerSecond: null,
+        onDead: 'skip',
+        onUnknown: 'wait',
+        pausedUntil: null,
+        ...given,
+        changedAt: tables.changedAt(),
+      });
+    },
+    readTenants: (ids) => [...tables.tenants.values()].filter((tenant) => ids.includes(tenant.restaurantId)),
+    readChangedTenants: (since, most) =>
+      [...tables.tenants.values()]
+        .filter((tenant) => since === null || tenant.changedAt >= since)
+        .toSorted((a, b) => (a.changedAt < b.changedAt ? -1 : 1))
+        .slice(0, most),
+    onRateEpoch(epoch) {
+      tables.rateEpoch = epoch;
+    },
+
+    async takeOwnership(partition) {
+      const owner = tables.owners.get(partition);
+      if (!owner) throw new LedgerError('partition_count', `the ledger has no partition ${partition}`);
+      const { clean } = owner;
+      owner.epoch += 1;
+      owner.clean = false;
+      const [send, retry, callbacks] = TOPIC_ROLES.map((role) => admittedOffset(tables, partition, role));
+      return {
+        partition,
+        epoch: owner.epoch,
+        incarnation: tables.incarnation,
+        clean,
+        offsets: { send: send ?? 0n, retry: retry ?? 0n, callbacks: callbacks ?? 0n },
+      };
+    },
+    async giveBack(own) {
+      const owner = tables.owners.get(own.partition);
+      if (owner && isOwner(tables, own)) owner.clean = true;
+    },
+    async skipToLogStart(own, topic, logStart) {
+      if (admittedOffset(tables, own.partition, topic) >= logStart) return false;
+      requireOwner(tables, own);
+      tables.admitted.set(offsetKey(own.partition, topic), logStart);
+      return true;
+    },
+    async noteRange(own, topic, range) {
+      requireOwner(tables, own);
+      const id = rangeKey(own.partition, topic, range.first);
+      const times = (tables.ranges.get(id) ?? 0) + 1;
+      tables.ranges.set(id, times);
+      return times;
+    },
+
+    async admitSends(own, range, messages, dead) {
+      admission(tables, own, 'send', range, dead);
+      return admitSends(tables, own, messages);
+    },
+    async admitRetries(own, range, retries, redrives, dead) {
+      admission(tables, own, 'retry', range, dead);
+      return [...admitRetries(tables, retries), ...admitRedrives(tables, redrives)];
+    },
+    async applyCallbacks(own, range, callbacks, rule, dead) {
+      admission(tables, own, 'callbacks', range, dead);
+      return applyCallbacks(tables, callbacks, rule);
+    },
+
+    readyTenants: async (owned) => readyTenants(tables, owned),
+    refill: async (tenants, perTenant) => refill(tables, tenants, perTenant),
+    wake: async (owned, most) => wake(tables, owned, most),
+    expire: async (owned, most) => expire(tables, owned, most),
+
+    async ensureSlots(tenants, concurrency) {
+      ensureSlots(tables, tenants, concurrency);
+    },
+    claim: async (owned, candidates, limits) => claim(tables, owned, candidates, limits),
+    settle: async (settlements) => settle(tables, settlements),
+    overdueClaims: async (owned) => overdueClaims(tables, owned),
+    unknownMessages: async (owned, most) => unknownMessages(tables, owned, most),
+    listUnknown: async (tenant, most) => listUnknown(tables, tenant, most),
+    knownSids: async (tenant, sids) => knownSids(tables, tenant, sids),
+    leaveUndecided: async (tenant, u, attempt) => leaveUndecided(tables, tenant, u, attempt),
+    resolveUnknown: async (tenant, u, as, decided) => resolveUnknown(tables, tenant, u, as, decided),
+    releaseHeld: async (tenant, u) => releaseHeld(tables, tenant, u),
+    republishStuckRetries: async (owned) => republishStuckRetries(tables, owned),
+
+    async listSuppressions(tenant, most, after = '') {
+      return [...tables.suppressions]
+        .filter(([id, { recipient }]) => id.startsWith(`${tenant}/`) && recipient > after)
+        .map(([, row]) => row)
+        .toSorted((a, b) => (a.recipient < b.recipient ? -1 : 1))
+        .slice(0, most);
+    },
+    liftSuppression: async (tenant, recipient) => tables.suppressions.delete(key(tenant, recipient)),
+    readPauses: async () =>
+      [...tables.pauses.values()]
+        .filter((row) => row.until > tables.clock())
+        .map(({ scope, tenant, sender, untilMs, reason, by }) => {
+          return { scope, tenant, sender, untilMs, reason, by };
+        }),
+    async setPause(pause) {
+      setPause(tables, pause);
+    },
+    liftPause: async (pause) => liftPause(tables, pause),
+
+    readOutbox: async (owned, most) =>
+      tables.outbox
+        .filter((row) => owned.includes(row.partition))
+        .slice(0, most)
+        .map((row) => entryOf(tables, row)),
+    readOrphanedOutbox: async (olderThanMs, most) =>
+      tables.outbox
+        .filter((row) => row.at < tables.clock() - olderThanMs)
+        .slice(0, most)
+        .map((row) => entryOf(tables, row)),
+    async forgetPublished(numbers) {
+      const gone = new Set(numbers);
+      tables.outbox = tables.outbox.filter((row) => !gone.has(String(row.n)));
+    },
+    readDeadRecords: async (owned, most) =>
+      [...tables.dead.values()].filter((row) => owned.includes(row.partition)).slice(0, most),
+    async forgetDeadRecords(numbers) {
+      for (const [id, row] of tables.dead) if (numbers.includes(row.n)) tables.dead.delete(id);
+    },
+
+    async cancel(tenant, u, tag) {
+      const known = tables.message(tenant, u);
+      if (known) {
+        const ended = known.state === MESSAGE.cancelled || finishUnsent(tables, known, 'cancelled');
+        return ended ? 'cancelled' : 'not_cancellable';
+      }
+      const partition = tables.tenants.get(tenant)?.partition;
+      if (partition === undefined) return 'not_cancellable';
+      const now = Math.trunc(tables.clock());
+      tables.messages.set(key(tenant, u), {
+        tenant,
+        u,
+        tag,
+        partition,
+        lane: '0',
+        conversation: '',
+        priority: 0,
+        sender: '',
+        recipient: '',
+        seq: 0,
+        state: MESSAGE.cancelled,
+        due: NOW,
+        expiresAt: null,
+        redrive: 0,
+        attempt: 0,
+        retries: 0,
+        acceptedAt: now,
+        changedAt: now,
+        accountSid: null,
+        sid: null,
+        errorClass: null,
+        errorCode: null,
+        bodyHash: null,
+        erased: false,
+      });
+      return 'cancelled';
+    },
+    async readMessage(tenant, u) {
+      const message = tables.message(tenant, u);
+      return message && viewOf(tables, message);
+    },
+    listMessages: async (tenant, most, before) => listMessages(tables, tenant, most, before),
+    admittedOffset: async (partition, topic) => admittedOffset(tables, partition, topic),
+    counts: async () => counts(tables),
+    prune: async (limits) => prune(tables, limits),
+    async close() {},
+  };
+}

@@ -1,0 +1,125 @@
+import type { QueueCounts } from '../ledger.js';
+import type { OutboxEntry } from '../messages/outbox.js';
+import type { MessageView } from '../messages/read.js';
+import { LANE, MESSAGE, type StoredState } from '../states.js';
+import { key, type MessageRow, type OutboxRow, type Tables } from './tables.js';
+
+const NAMES = new Map<StoredState, string>(
+  Object.entries(MESSAGE).map(([name, state]) => [state, name] as const),
+);
+
+function statusOf(tables: Tables, message: MessageRow): string {
+  if (message.state === MESSAGE.refused) return 'failed';
+  if (message.state !== MESSAGE.waiting) return NAMES.get(message.state) ?? 'failed';
+  if (tables.laneHeadedBy(message)?.state === LANE.sending) return 'sending';
+  if (tables.tenants.get(message.tenant)?.status === 'suspended') return 'held';
+  return message.due > tables.clock() ? 'retrying' : 'queued';
+}
+
+export function viewOf(tables: Tables, message: MessageRow): MessageView {
+  const id = key(message.tenant, message.u);
+  const body = tables.bodies.get(id);
+  const attempts = [...(tables.attempts.get(id)?.values() ?? [])].toSorted((a, b) => a.attempt - b.attempt);
+  return {
+    u: message.u,
+    tag: message.tag,
+    restaurantId: tables.tenants.get(message.tenant)?.restaurantId ?? '',
+    conversation: message.conversation,
+    priority: message.priority,
+    status: statusOf(tables, message),
+    acceptedAt: message.acceptedAt,
+    changedAt: Math.round(message.changedAt),
+    sendAt: message.state === MESSAGE.scheduled ? message.due : null,
+    expiresAt: message.expiresAt,
+    sid: message.sid,
+    redrive: message.redrive,
+    error: message.errorClass === null ? null : { class: message.errorClass, code: message.errorCode },
+    attempts: attempts.map(({ attempt, startedAt, finishedAt, outcome, httpStatus, code, sid }) => {
+      return { attempt, startedAt, finishedAt, outcome, httpStatus, code, sid };
+    }),
+    callbacks: (tables.callbacks.get(id) ?? [])
+      .toSorted((a, b) => a.receivedAt - b.receivedAt)
+      .map(({ status, sid, code, receivedAt }) => ({ status, sid, code, receivedAt })),
+    record: body?.record ?? null,
+    headers: body?.headers ?? {},
+  };
+}
+
+export function listMessages(
+  tables: Tables,
+  tenant: number,
+  most: number,
+  before?: { readonly acceptedAt: number; readonly u: string },
+): MessageView[] {
+  const newestFirst = (a: { acceptedAt: number; u: string }, b: { acceptedAt: number; u: string }): number =>
+    b.acceptedAt - a.acceptedAt || (a.u < b.u ? 1 : -1);
+  return [...tables.messages.values()]
+    .filter((message) => message.tenant === tenant && (!before || newestFirst(before, message) < 0))
+    .toSorted(newestFirst)
+    .slice(0, most)
+    .map((message) => viewOf(tables, message));
+}
+
+export function entryOf(tables: Tables, row: OutboxRow): OutboxEntry {
+  const message = tables.message(row.tenant, row.u);
+  const body = tables.bodies.get(key(row.tenant, row.u));
+  return {
+    n: String(row.n),
+    partition: row.partition,
+    restaurantId: tables.tenants.get(row.tenant)?.restaurantId ?? '',
+    u: row.u,
+    tag: message?.tag ?? '',
+    conversation: message?.conversation ?? '',
+    redrive: row.redrive,
+    attempt: row.attempt,
+    state: row.state,
+    at: Math.round(row.at),
+    detail: row.detail,
+    headers: body?.headers ?? {},
+    record: row.state === 'dead' ? (body?.record ?? null) : null,
+  };
+}
+
+export function counts(tables: Tables): QueueCounts {
+  const states = new Map<StoredState, number>();
+  const of = (...names: (keyof typeof MESSAGE)[]): number =>
+    names.reduce((sum, name) => sum + (states.get(MESSAGE[name]) ?? 0), 0);
+  let backingOff = 0;
+  let suspended = 0;
+  for (const message of tables.messages.values()) {
+    states.set(message.state, (states.get(message.state) ?? 0) + 1);
+    if (message.state !== MESSAGE.waiting) continue;
+    if (tables.tenants.get(message.tenant)?.status === 'suspended') suspended += 1;
+    else if (message.due > tables.clock()) backingOff += 1;
+  }
+  const busy = [...tables.slots].flatMap(([id, slots]) => {
+    const tenant = tables.tenants.get(id);
+    const active = slots.filter((slot) => slot.lease !== null).length;
+    return tenant && active > 0
+      ? [[tenant.restaurantId, { active, limit: tenant.concurrency }] as const]
+      : [];
+  });
+  const waiting = of('waiting') - backingOff - suspended;
+  const held = of('held') + suspended;
+  const retrying = of('retrying') + backingOff;
+  const active = Math.min(
+    waiting,
+    busy.reduce((sum, [, one]) => sum + one.active, 0),
+  );
+  return {
+    accepted: tables.messages.size,
+    waiting: waiting - active,
+    active,
+    delayed: retrying + held + of('scheduled', 'unknown'),
+    completed: of('sent', 'delivered', 'read'),
+    failed: of('failed', 'dead', 'refused'),
+    dead: of('dead'),
+    cancelled: of('cancelled'),
+    expired: of('expired'),
+    retrying,
+    scheduled: of('scheduled'),
+    held,
+    unknown: of('unknown'),
+    tenantConcurrency: Object.fromEntries(busy),
+  };
+}

@@ -1,0 +1,82 @@
+import type { Head } from '../messages/admit-sends.js';
+import type { Settled } from '../messages/settle.js';
+import { LANE, MESSAGE, type StoredState } from '../states.js';
+import { carryOut } from './effects.js';
+import { advance, afterDead } from './lanes.js';
+import type { Settlement } from './port.js';
+import { type MessageRow, type Tables } from './tables.js';
+
+/** States that evidence of acceptance still changes: nothing is known to have been sent. */
+const OPEN_TO_EVIDENCE: ReadonlySet<StoredState> = new Set<StoredState>([
+  MESSAGE.waiting,
+  MESSAGE.retrying,
+  MESSAGE.held,
+  MESSAGE.unknown,
+  MESSAGE.dead,
+  MESSAGE.cancelled,
+  MESSAGE.expired,
+]);
+
+/** Settles by (message, attempt), whatever the epoch. The slot is given back in any case. */
+export function settle(tables: Tables, settlements: readonly Settlement[]): Settled[] {
+  return settlements.map((settlement) => {
+    carryOut(tables, settlement.effects);
+    giveSlotBack(tables, settlement);
+    keepAttempt(tables, settlement);
+    const message = tables.message(settlement.tenant, settlement.u);
+    const { tenant, u } = settlement;
+    if (!message || !applies(tables, message, settlement)) return { tenant, u, applied: false };
+    const next = write(tables, message, settlement);
+    return next ? { tenant, u, applied: true, next } : { tenant, u, applied: true };
+  });
+}
+
+function giveSlotBack(tables: Tables, { tenant, slot, u, attempt }: Settlement): void {
+  const row = tables.slots.get(tenant)?.find((one) => one.n === slot);
+  if (row?.u === u && row.attempt === attempt) Object.assign(row, { u: null, attempt: null, lease: null });
+}
+
+function keepAttempt(tables: Tables, s: Settlement): void {
+  if (s.outcome === null) return;
+  const known = tables.attempt(s.tenant, s.u, s.attempt);
+  if (known && known.finishedAt !== null && known.outcome !== 'unknown' && known.outcome !== 'ambiguous')
+    return;
+  tables.keepAttempt(s.tenant, s.u, {
+    attempt: s.attempt,
+    redrive: known?.redrive ?? s.redrive,
+    accountSid: known?.accountSid ?? s.accountSid,
+    startedAt: known?.startedAt ?? s.startedAt,
+    finishedAt: s.finishedAt,
+    outcome: s.outcome,
+    httpStatus: s.httpStatus ?? null,
+    code: s.errorCode ?? null,
+    sid: s.sid ?? known?.sid ?? null,
+  });
+}
+
+function applies(tables: Tables, message: MessageRow, s: Settlement): boolean {
+  const lane = tables.laneHeadedBy(message);
+  const sending = message.state === MESSAGE.waiting && lane?.state === LANE.sending;
+  if (sending) return lane.attempt === s.attempt;
+  if (message.state === MESSAGE.unknown && message.attempt === s.attempt && s.state !== MESSAGE.unknown)
+    return true;
+  return s.sid !== undefined && s.attempt <= message.attempt && OPEN_TO_EVIDENCE.has(message.state);
+}
+
+function write(tables: Tables, message: MessageRow, s: Settlement): Head | undefined {
+  message.state = s.state;
+  if (s.outcome !== null) message.attempt = Math.max(message.attempt, s.attempt);
+  message.retries = Math.max(0, message.retries + (s.counted ? 1 : 0) - (s.refund ? 1 : 0));
+  message.due = s.due ?? message.due;
+  message.sid = s.sid ?? message.sid;
+  message.accountSid = s.accountSid;
+  message.errorClass = s.errorClass ?? null;
+  message.errorCode = s.errorCode ?? null;
+  message.changedAt = tables.clock();
+  if (s.event !== null) tables.event(message, s.event, { attempt: s.attempt, detail: s.detail });
+  if (s.onward === 'advance')
+    return s.state === MESSAGE.dead ? afterDead(tables, message) : advance(tables, message);
+  const lane = tables.laneHeadedBy(message);
+  if (lane) Object.assign(lane, { state: s.onward, lease: null });
+  return undefined;
+}
