@@ -52,7 +52,7 @@ export function listMessages(
   before?: { readonly acceptedAt: number; readonly u: string },
 ): MessageView[] {
   const newestFirst = (a: { acceptedAt: number; u: string }, b: { acceptedAt: number; u: string }): number =>
-    b.acceptedAt - a.acceptedAt || (a.u < b.u ? 1 : -1);
+    b.acceptedAt - a.acceptedAt || (a.u === b.u ? 0 : a.u < b.u ? 1 : -1);
   return [...tables.messages.values()]
     .filter((message) => message.tenant === tenant && (!before || newestFirst(before, message) < 0))
     .toSorted(newestFirst)

@@ -1,0 +1,166 @@
+import { MESSAGE } from '@mersal/ledger';
+import { expect, it } from 'vitest';
+import { accepted, type Claim, only, type Port, Stage, type Subject, unknown } from './subject.js';
+
+type Rule = Parameters<Port['applyCallbacks']>[3];
+type Callback = Parameters<Port['applyCallbacks']>[2][number];
+type View = Parameters<Rule>[0];
+
+const delivered: Rule = () => ({
+  kind: 'apply',
+  result: 'settled',
+  state: MESSAGE.delivered,
+  event: 'delivered',
+});
+
+export function callbacksKeep(subject: () => Subject): void {
+  it('settle a message under way; its slot stays until the answer', async () => {
+    const stage = await Stage.open(subject(), 'early', { concurrency: 1 });
+    const claim = await stage.claimed('c');
+    const follower = stage.message('c');
+    await stage.admit(follower);
+    await report(stage, [callbackOf(claim)], delivered);
+    expect(await stage.ledger.readMessage(stage.tenant, claim.u)).toMatchObject({
+      status: 'delivered',
+      sid: `SM${claim.u}`,
+      callbacks: [{ status: 'delivered' }],
+    });
+    expect(await stage.heads()).toEqual([follower.u]);
+    expect(await stage.claim([{ ...claim, u: follower.u }])).toEqual([]);
+    expect(only(await stage.ledger.settle([accepted(claim)])).applied).toBe(false);
+    expect(await stage.claim([{ ...claim, u: follower.u }])).toHaveLength(1);
+    expect(await stage.events(claim.u)).toEqual(['queued', 'delivered']);
+  });
+
+  it('show the rule what is known, and null for an unknown message', async () => {
+    const stage = await Stage.open(subject(), 'view');
+    const claim = await stage.claimed('c');
+    const seen: View[] = [];
+    const look: Rule = (view) => {
+      seen.push(view);
+      return { kind: 'ignore', result: 'looked' };
+    };
+    const elsewhere = { ...callbackOf(claim), u: 'f'.repeat(32) };
+    await report(stage, [callbackOf(claim), elsewhere], look);
+    await stage.ledger.settle([unknown(claim)]);
+    await report(stage, [{ ...callbackOf(claim), status: 'read' }], look);
+    expect(seen[0]).toMatchObject({
+      state: MESSAGE.waiting,
+      attempt: 0,
+      open: { attempt: 1, accountSid: claim.accountSid },
+      attempted: null,
+      redrive: 0,
+      retries: 0,
+      sender: claim.sender,
+      recipient: stage.message('c').recipient,
+    });
+    expect(seen[1]).toBeNull();
+    expect(seen[2]).toMatchObject({
+      state: MESSAGE.unknown,
+      open: null,
+      retries: 1,
+      attempted: { outcome: 'ambiguous', sid: null },
+    });
+    const view = await stage.ledger.readMessage(stage.tenant, claim.u);
+    expect(view?.callbacks.map((one) => one.status)).toEqual(['delivered', 'read']);
+  });
+
+  it('of one batch see each other', async () => {
+    const stage = await Stage.open(subject(), 'batch');
+    const claim = await stage.claimed('c');
+    const states: unknown[] = [];
+    const rule: Rule = (view, callback) => {
+      states.push(view?.state);
+      return callback.status === 'read'
+        ? { kind: 'apply', result: 'risen', state: MESSAGE.read, event: 'read' }
+        : delivered(view, callback);
+    };
+    const first = callbackOf(claim);
+    await report(stage, [first, { ...first, status: 'read' }], rule);
+    expect(states).toEqual([MESSAGE.waiting, MESSAGE.delivered]);
+    expect(await stage.status(claim.u)).toBe('read');
+    expect(await stage.events(claim.u)).toEqual(['queued', 'delivered', 'read']);
+  });
+
+  it('are kept once, however often they come', async () => {
+    const stage = await Stage.open(subject(), 'twice');
+    const claim = await stage.claimed('c');
+    await report(stage, [callbackOf(claim), callbackOf(claim)], () => ({ kind: 'ignore', result: 'x' }));
+    await report(stage, [callbackOf(claim)], () => ({ kind: 'ignore', result: 'x' }));
+    expect((await stage.ledger.readMessage(stage.tenant, claim.u))?.callbacks).toHaveLength(1);
+  });
+
+  it('of an asynchronous failure schedule a repeat, which comes back by its rank', async () => {
+    const stage = await Stage.open(subject(), 'async');
+    const claim = await stage.claimed('c');
+    await stage.ledger.settle([accepted(claim)]);
+    const due = subject().now();
+    const rule: Rule = () => ({
+      kind: 'apply',
+      result: 'repeat',
+      state: MESSAGE.retrying,
+      event: 'retrying',
+      errorClass: 'paused',
+      retry: { due, counted: false },
+    });
+    await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], rule);
+    const view = await stage.ledger.readMessage(stage.tenant, claim.u);
+    expect(view).toMatchObject({ status: 'retrying', sid: null, error: { class: 'paused', code: 63018 } });
+    expect(view?.attempts).toMatchObject([{ attempt: 1, sid: `SM${claim.u}` }]);
+    expect(await stage.events(claim.u)).toEqual(['queued', 'sent', 'retrying']);
+    await stage.admit(stage.message('c'));
+    expect(await stage.retry(claim.u, 1, due)).toEqual([claim.u]);
+    expect(only(await stage.claim([claim]))).toMatchObject({ attempt: 2, retries: 0, lastError: 'paused' });
+  });
+
+  it('carry out effects, as settlements do', async () => {
+    const stage = await Stage.open(subject(), 'effects');
+    const claim = await stage.claimed('c');
+    const { recipient } = stage.message('c');
+    const rule: Rule = () => ({
+      kind: 'apply',
+      result: 'settled',
+      state: MESSAGE.failed,
+      event: 'failed',
+      effects: [
+        {
+          kind: 'suppress',
+          tenant: stage.tenant,
+          recipient,
+          address: 'whatsapp:+9665',
+          reason: 'x',
+          u: claim.u,
+        },
+      ],
+    });
+    await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63014 }], rule);
+    expect(await stage.ledger.listSuppressions(stage.tenant, 5)).toHaveLength(1);
+    expect(await stage.status(claim.u)).toBe('failed');
+  });
+
+  it('are refused to a former owner', async () => {
+    const stage = await Stage.open(subject(), 'former-callbacks');
+    const claim = await stage.claimed('c');
+    await stage.ledger.takeOwnership(stage.own.partition, 'other');
+    await expect(report(stage, [callbackOf(claim)], delivered)).rejects.toMatchObject({ code: 'fenced' });
+    expect(await stage.status(claim.u)).toBe('sending');
+  });
+}
+
+function callbackOf(claim: Claim): Callback {
+  return {
+    tenant: claim.tenant,
+    u: claim.u,
+    attempt: claim.attempt,
+    accountSid: claim.accountSid,
+    sid: `SM${claim.u}`,
+    status: 'delivered',
+    receivedAt: claim.acceptedAt + 50,
+  };
+}
+
+async function report(stage: Stage, callbacks: readonly Callback[], rule: Rule): Promise<void> {
+  const first = await stage.ledger.admittedOffset(stage.own.partition, 'callbacks');
+  const range = { first, next: first + BigInt(callbacks.length) };
+  await stage.ledger.applyCallbacks(stage.own, range, callbacks, rule, []);
+}

@@ -1,0 +1,143 @@
+import { expect, it } from 'vitest';
+import { accepted, only, repeat, Stage, type Subject, unknown } from './subject.js';
+
+export function endingsKeep(subject: () => Subject): void {
+  it('a waiting message can be cancelled, one that is sending or unknown can not', async () => {
+    const stage = await Stage.open(subject(), 'cancel');
+    const sending = await stage.claimed('a');
+    const doubted = await stage.claimed('b');
+    await stage.ledger.settle([unknown(doubted)]);
+    const [head, follower] = [stage.message('c'), stage.message('c')];
+    await stage.admit(head, follower);
+    const cancel = (u: string) => stage.ledger.cancel(stage.tenant, u, '1aaaaaaaaaaaa');
+    expect(await cancel(sending.u)).toBe('not_cancellable');
+    expect(await cancel(doubted.u)).toBe('not_cancellable');
+    expect(await cancel(head.u)).toBe('cancelled');
+    expect(await cancel(head.u)).toBe('cancelled');
+    expect(await stage.heads()).toEqual([follower.u]);
+    expect(await stage.events(head.u)).toEqual(['queued', 'cancelled']);
+    await stage.ledger.settle([accepted(sending)]);
+    expect(await cancel(sending.u)).toBe('not_cancellable');
+  });
+
+  it('a message that is repeated can be cancelled, and its record changes nothing then', async () => {
+    const stage = await Stage.open(subject(), 'cancel-retry');
+    const claim = await stage.claimed('c');
+    const follower = stage.message('c');
+    await stage.admit(follower);
+    await stage.ledger.settle([repeat(claim, subject().now())]);
+    expect(await stage.ledger.cancel(stage.tenant, claim.u, 't')).toBe('cancelled');
+    expect(await stage.retry(claim.u, 1)).toEqual([]);
+    expect(await stage.status(claim.u)).toBe('cancelled');
+    expect(await stage.heads()).toEqual([follower.u]);
+  });
+
+  it('one cancelled before it was admitted is never sent', async () => {
+    const stage = await Stage.open(subject(), 'tombstone');
+    const message = stage.message('c');
+    expect(await stage.ledger.cancel(stage.tenant, message.u, message.tag)).toBe('cancelled');
+    expect(await stage.admit(message)).toEqual([]);
+    expect(await stage.status(message.u)).toBe('cancelled');
+  });
+
+  it('an unknown one never expires', async () => {
+    const stage = await Stage.open(subject(), 'unknown-expiry');
+    const claim = await stage.claimed('c', { expiresAt: subject().now() + 150 });
+    await stage.ledger.settle([unknown(claim)]);
+    await subject().later(250);
+    await stage.ledger.expire([stage.own.partition], 100);
+    expect(await stage.status(claim.u)).toBe('unknown');
+  });
+
+  it('a scheduled one blocks nobody before its time, and gets its place then', async () => {
+    const stage = await Stage.open(subject(), 'scheduled');
+    const scheduled = stage.message('c', { sendAt: subject().now() + 300 });
+    expect(await stage.admit(scheduled)).toEqual([]);
+    expect(await stage.status(scheduled.u)).toBe('scheduled');
+    const claim = await stage.claimed('c');
+    await subject().later(400);
+    expect((await stage.ledger.wake([stage.own.partition], 100)).map((head) => head.u)).not.toContain(
+      scheduled.u,
+    );
+    expect(await stage.status(scheduled.u)).toBe('queued');
+    expect((await stage.ledger.settle([accepted(claim)]))[0]?.next?.u).toBe(scheduled.u);
+  });
+
+  it('and can be cancelled before', async () => {
+    const stage = await Stage.open(subject(), 'scheduled-cancel');
+    const scheduled = stage.message('c', { sendAt: subject().now() + 200 });
+    await stage.admit(scheduled);
+    expect(await stage.ledger.cancel(stage.tenant, scheduled.u, 't')).toBe('cancelled');
+    await subject().later(300);
+    await stage.ledger.wake([stage.own.partition], 100);
+    expect(await stage.heads()).toEqual([]);
+  });
+
+  it('events wait in the outbox until they are forgotten, in order', async () => {
+    const stage = await Stage.open(subject(), 'outbox');
+    const claim = await stage.claimed('c');
+    await stage.ledger.settle([accepted(claim, { detail: { sid: 'SM1' } })]);
+    const entries = (await stage.ledger.readOutbox([stage.own.partition], 10_000)).filter(
+      (e) => e.u === claim.u,
+    );
+    expect(entries.map((e) => [e.state, e.attempt, e.restaurantId])).toEqual([
+      ['queued', 0, stage.name],
+      ['sent', 1, stage.name],
+    ]);
+    expect(entries[1]).toMatchObject({ detail: { sid: 'SM1' }, record: null, headers: { ce_id: 'x' } });
+    await stage.ledger.forgetPublished([entries[0]?.n ?? '']);
+    expect(await stage.events(claim.u)).toEqual(['sent']);
+    const orphans = await stage.ledger.readOrphanedOutbox(60_000, 10_000);
+    expect(orphans.filter((e) => e.u === claim.u)).toEqual([]);
+    await subject().later(100);
+    const old = await stage.ledger.readOrphanedOutbox(50, 10_000);
+    expect(old.filter((e) => e.u === claim.u)).toHaveLength(1);
+  });
+
+  it('final messages lose their bodies, and later their ids; others keep both', async () => {
+    const stage = await Stage.open(subject(), 'prune');
+    const claim = await stage.claimed('a');
+    await stage.ledger.settle([accepted(claim)]);
+    const waiting = stage.message('b');
+    await stage.admit(waiting);
+    await subject().later(200);
+    const day = 86_400_000;
+    const bodies = { bodiesOlderThanMs: 100, idsOlderThanMs: day, most: 10_000 };
+    expect(await stage.ledger.prune(bodies)).toBeGreaterThan(0);
+    expect(await stage.ledger.readMessage(stage.tenant, claim.u)).toMatchObject({
+      status: 'sent',
+      record: null,
+      attempts: [],
+    });
+    expect((await stage.ledger.readMessage(stage.tenant, waiting.u))?.record).not.toBeNull();
+    await stage.ledger.prune({ ...bodies, idsOlderThanMs: 100 });
+    expect(await stage.status(claim.u)).toBeUndefined();
+    expect(await stage.status(waiting.u)).toBe('queued');
+  });
+
+  it("a restaurant's messages are listed newest first, by a cursor", async () => {
+    const stage = await Stage.open(subject(), 'list');
+    const at = Math.trunc(subject().now());
+    const messages = [0, 1, 2].map((n) => stage.message(`c${n}`, { acceptedAt: at + n }));
+    await stage.admit(...messages);
+    const [newest] = await stage.ledger.listMessages(stage.tenant, 1);
+    expect(newest?.u).toBe(messages[2]?.u);
+    const rest = await stage.ledger.listMessages(stage.tenant, 10, {
+      acceptedAt: at + 2,
+      u: newest?.u ?? '',
+    });
+    expect(rest.map((one) => one.u)).toEqual([messages[1]?.u, messages[0]?.u]);
+  });
+
+  it('counts add up', async () => {
+    const counts = await subject().ledger.counts();
+    const { accepted: all, waiting, active, delayed, completed, failed, cancelled, expired } = counts;
+    expect(all).toBe(waiting + active + delayed + completed + failed + cancelled + expired);
+    expect(all).toBeGreaterThan(0);
+    const stage = await Stage.open(subject(), 'counts');
+    only(await stage.claim(await stage.admit(stage.message('c'))));
+    const after = await subject().ledger.counts();
+    expect(after.active).toBe(counts.active + 1);
+    expect(after.tenantConcurrency['counts']?.active).toBe(1);
+  });
+}
