@@ -1,5 +1,7 @@
 import type { SeenRequest } from './simulator-client.js';
 
+export type { SeenRequest } from './simulator-client.js';
+
 /** A send as it was posted and accepted, in the order of its acceptance. */
 export interface PostedSend {
   readonly id: string;

@@ -14,7 +14,7 @@ import {
   unknownMessages,
 } from './doubts.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
-import { liftPause, setPause } from './effects.js';
+import { carryOut, liftPause, setPause } from './effects.js';
 import { admission, admittedOffset, isOwner, rangeKey, requireOwner } from './fences.js';
 import type { Ledger, Tenant } from './port.js';
 import { counts, entryOf, listMessages, viewOf } from './read.js';
@@ -29,6 +29,8 @@ export interface MemoryLedger extends Ledger {
   saveTenant(tenant: MemoryTenant): void;
   readTenants(restaurantIds: readonly string[]): Tenant[];
   readChangedTenants(since: string | null, most: number): Tenant[];
+  /** As the effect of that name does. */
+  suspend(tenant: number, accountSid: string, reason: string): Promise<boolean>;
   /** The epoch that claims must carry, where they carry one. */
   onRateEpoch(epoch: () => number): void;
 }
@@ -64,6 +66,11 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         .filter((tenant) => since === null || tenant.changedAt >= since)
         .toSorted((a, b) => (a.changedAt < b.changedAt ? -1 : 1))
         .slice(0, most),
+    async suspend(tenant, accountSid, reason) {
+      const before = tables.tenants.get(tenant)?.status;
+      carryOut(tables, [{ kind: 'suspend', tenant, accountSid, reason }]);
+      return before !== tables.tenants.get(tenant)?.status;
+    },
     onRateEpoch(epoch) {
       tables.rateEpoch = epoch;
     },

@@ -1,0 +1,105 @@
+import type { Kafka } from './kafka.js';
+import type { LedgerServer } from './ledger-server.js';
+import type { Plan } from './plan.js';
+import type { Random } from './random.js';
+import type { Redis } from './rate-server.js';
+import type { SenderProcess } from './sender-process.js';
+import type { Story } from './story.js';
+
+export interface Targets {
+  readonly plan: Plan;
+  readonly server: LedgerServer;
+  readonly kafka: Kafka;
+  readonly redis: Redis;
+  readonly story: Story;
+  readonly random: Random;
+  senders(): readonly SenderProcess[];
+  startSender(): void;
+}
+
+type Fault = (targets: Targets, sender: SenderProcess | undefined) => void;
+
+const faults: readonly (readonly [Fault, number])[] = [
+  [
+    // Between any two steps: at a moment, or right before one of its next calls.
+    ({ random }, sender) => {
+      if (random.chance(0.5)) sender?.host.crash();
+      else sender?.host.crashAtCall(random.whole(0, 40));
+    },
+    5,
+  ],
+  [
+    ({ random }, sender) =>
+      sender?.freeze(random.chance(0.5) ? random.between(50, 3_000) : random.between(3_000, 25_000)),
+    4,
+  ],
+  [(_, sender) => sender?.stop(), 2],
+  [(targets) => targets.startSender(), 2],
+  [({ kafka }) => kafka.rebalanceSoon(), 3],
+  [
+    ({ kafka, story, random, server }) => {
+      kafka.weather.awayUntil = server.timeline.now + random.between(200, 5_000);
+      story.tell('kafka', 'goes away');
+    },
+    1,
+  ],
+  [
+    ({ server, story, random }) => {
+      server.weather.awayUntil = server.timeline.now + random.between(100, 4_000);
+      story.tell('ledger', 'goes away');
+    },
+    2,
+  ],
+  [
+    ({ redis, server, random, story }, sender) => {
+      if (!sender) return;
+      redis.away.set(sender.host.name, server.timeline.now + random.between(100, 15_000));
+      story.tell('redis', `goes away from ${sender.host.name}`);
+    },
+    3,
+  ],
+  [
+    ({ redis, story }) => {
+      redis.tat = undefined;
+      story.tell('redis', 'is flushed');
+    },
+    1,
+  ],
+  [
+    ({ random, story }, sender) => {
+      if (!sender) return;
+      sender.host.skew += random.between(-1, 1) * random.pick([50, 3_000, 3_600_000]);
+      story.tell(sender.host.name, `wall clock jumps: ${Math.round(sender.host.skew)} ms off`);
+    },
+    2,
+  ],
+];
+
+/** Lets faults happen at random moments until everything is healed. */
+export function startFaults(targets: Targets): void {
+  const { plan, server, kafka, random } = targets;
+  if (plan.calm) return;
+  const unreliable = random.chance(0.6);
+  if (unreliable) {
+    server.weather.failBefore = random.pick([0, 0.01, 0.05]);
+    server.weather.failAfter = random.pick([0, 0.01, 0.05]);
+    server.weather.slowMs = random.pick([0, 0, 200, 2_500]);
+    kafka.weather.loses = random.pick([0, 0.1]);
+    kafka.weather.lands = random.pick([0, 0.1]);
+    kafka.weather.doubles = random.pick([0, 0.1]);
+    kafka.weather.astray = random.pick([0, 0.1]);
+  }
+  kafka.weather.untold = random.pick([0, 0.2, 0.5]);
+  const kinds = random.shuffle(faults).slice(0, random.whole(1, 6));
+  const everyMs = random.pick([800, 3_000, 10_000]);
+  const next = (): void => {
+    const wait = random.between(0, 2 * everyMs);
+    if (server.timeline.now + wait >= plan.healAt) return;
+    server.timeline.after(wait, () => {
+      const alive = targets.senders().filter((sender) => !sender.host.isDead);
+      random.weighted(kinds)(targets, alive.length === 0 ? undefined : random.pick(alive));
+      next();
+    });
+  };
+  next();
+}

@@ -1,0 +1,86 @@
+import { type Claim, type Ledger, LedgerError, type Ownership } from '@mersal/ledger';
+import type { MemoryLedger } from '@mersal/ledger/memory';
+import type { Host } from './host.js';
+import { call, type Weather } from './network.js';
+import type { Random } from './random.js';
+import type { Timeline } from './timeline.js';
+
+export interface LedgerServer {
+  readonly ledger: MemoryLedger;
+  readonly weather: Weather;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly tell: (who: string, what: string) => void;
+  readonly onClaims: (claims: readonly Claim[]) => Promise<void>;
+}
+
+/** The ledger as one sender reaches it. */
+export function ledgerOver(server: LedgerServer, host: Host): Ledger {
+  const real = server.ledger as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const remote = new Proxy(real, {
+    get:
+      (_, name: string) =>
+      (...args: unknown[]): Promise<unknown> =>
+        call(server, host, server.weather, async () => {
+          const method = real[name];
+          if (!method) throw new TypeError(`the ledger has no ${name}`);
+          const answer = await method.apply(real, args);
+          note(server, host, name, args, answer);
+          if (name === 'claim') await server.onClaims((answer as { claims: Claim[] }).claims);
+          return answer;
+        }),
+  });
+  const port = remote as unknown as MemoryLedger;
+  return {
+    ...(Object.fromEntries(Object.keys(real).map((name) => [name, remote[name]])) as unknown as Ledger),
+    async claim(own: Ownership, candidates, limits): Promise<Claim[]> {
+      const { claims, fenced } = await port.claim([own], candidates, limits);
+      if (fenced.length > 0) throw new LedgerError('fenced', `partition ${own.partition} has another owner`);
+      return claims;
+    },
+    leaveUndecided: async (tenant, u, attempt) => (await port.leaveUndecided(tenant, u, attempt)).left,
+    async suspendTenant(tenant, accountSid, reason) {
+      return port.suspend(tenant, accountSid, reason);
+    },
+  };
+}
+
+/** What the story tells of the ledger. */
+function note(server: LedgerServer, host: Host, name: string, args: unknown[], answer: unknown): void {
+  const { tell } = server;
+  switch (name) {
+    case 'claim':
+      for (const one of (answer as { claims: Claim[] }).claims)
+        tell(host.name, `claims ${short(one.u)} attempt ${one.attempt} slot ${one.slot}`);
+      break;
+    case 'settle':
+      for (const [at, one] of (
+        args[0] as { u: string; attempt: number; state: number; outcome: string | null }[]
+      ).entries()) {
+        const { applied } = (answer as { applied: boolean }[])[at] ?? { applied: false };
+        tell(
+          host.name,
+          `settles ${short(one.u)} attempt ${one.attempt} ${one.outcome ?? 'released'} → ${one.state}${applied ? '' : ' (not applied)'}`,
+        );
+      }
+      break;
+    case 'takeOwnership':
+      tell(host.name, `takes partition ${String(args[0])}, epoch ${(answer as Ownership).epoch}`);
+      break;
+    case 'admitSends':
+    case 'admitRetries':
+    case 'applyCallbacks': {
+      const { first, next } = args[1] as { first: bigint; next: bigint };
+      tell(host.name, `${name} ${(args[0] as Ownership).partition}: ${first}–${next}`);
+      break;
+    }
+    case 'leaveUndecided':
+      tell(host.name, `leaves ${short(String(args[1]))} undecided`);
+      break;
+    default:
+  }
+}
+
+export function short(u: string): string {
+  return u.slice(-4);
+}

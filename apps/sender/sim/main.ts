@@ -1,0 +1,86 @@
+import { fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { plants } from './plants.js';
+import { simulate } from './simulation.js';
+import type { Report, Share } from './worker.js';
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    runs: { type: 'string', default: '5000' },
+    trace: { type: 'boolean', default: false },
+    plant: { type: 'string' },
+    workers: { type: 'string', default: String(Math.min(8, availableParallelism())) },
+  },
+});
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+/** So many failures are shown; then it stops. */
+const MOST_SHOWN = 5;
+
+const seed = Number(values.seed);
+const runs = Number(values.runs);
+const plant = plants.find(({ name }) => name === values.plant);
+if (values.plant !== undefined && !plant) {
+  say(`no such bug; there are: ${plants.map(({ name }) => `"${name}"`).join(', ')}`);
+  process.exit(2);
+}
+const failed = values.trace || runs === 1 ? await showOne() : await runMany();
+say(`${runs - failed} passed, ${failed} failed`);
+process.exitCode = failed > 0 ? 1 : 0;
+
+async function showOne(): Promise<number> {
+  const result = await simulate({ seed, trace: true, ...(plant ? { plant } : {}) });
+  if (values.trace) for (const line of result.story) say(line);
+  say(
+    `seed ${seed}: ${result.messages} messages, ${result.requests} requests, ${Math.round(result.virtualMs / 1_000)} s, ${result.steps} steps, digest ${result.digest}`,
+  );
+  for (const violation of result.violations) say(`  BROKEN  ${violation}`);
+  return result.violations.length > 0 ? 1 : 0;
+}
+
+async function runMany(): Promise<number> {
+  const startedAt = performance.now();
+  const workers = Math.max(1, Math.min(runs, Number(values.workers)));
+  let broken = 0;
+  let done = 0;
+  let messages = 0;
+  let requests = 0;
+  const all = Array.from({ length: workers }, () =>
+    fork(fileURLToPath(new URL('./worker.ts', import.meta.url))),
+  );
+  const ends = all.map((worker, n) => {
+    const share: Share = { from: seed + n, until: seed + runs, of: workers, plant: values.plant };
+    worker.send(share);
+    return new Promise<void>((resolve, reject) => {
+      worker.on('error', reject);
+      worker.on('exit', (code, signal) => {
+        if (code === 0 || signal === 'SIGTERM') resolve();
+        else reject(new Error(`a worker ended with ${code ?? signal}`));
+      });
+      worker.on('message', (message) => {
+        const result = message as Report;
+        done += 1;
+        messages += result.messages;
+        requests += result.requests;
+        if (result.violations.length === 0) return;
+        broken += 1;
+        if (broken <= MOST_SHOWN) show(result);
+        if (broken === MOST_SHOWN) for (const one of all) one.kill('SIGTERM');
+      });
+    });
+  });
+  await Promise.all(ends);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  say(
+    `sim: ${done} runs from seed ${seed}, ${messages} messages, ${requests} requests at the provider, in ${seconds.toFixed(1)} s`,
+  );
+  return broken;
+}
+
+function show(result: Report): void {
+  say(`seed ${result.seed} BROKEN:`);
+  for (const violation of result.violations.slice(0, 5)) say(`    ${violation}`);
+  say(`    again: npm run sim -- --seed ${result.seed} --runs 1 --trace`);
+}

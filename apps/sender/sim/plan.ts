@@ -1,0 +1,95 @@
+import type { Random } from './random.js';
+import type { Fate, ProviderWeather, Sequel } from './provider.js';
+
+export interface TenantPlan {
+  readonly id: number;
+  readonly restaurantId: string;
+  readonly concurrency: number | null;
+  readonly onDead: 'skip' | 'hold';
+  readonly lanes: number;
+}
+
+/** What a run is made of: drawn from its seed before anything happens. Times in ms. */
+export interface Plan {
+  readonly partitions: number;
+  readonly senders: number;
+  readonly tenants: readonly TenantPlan[];
+  readonly messages: number;
+  /** Over this time they are posted. */
+  readonly loadMs: number;
+  /** By then every fault is over. */
+  readonly healAt: number;
+  readonly perSecond: number | undefined;
+  readonly concurrency: number;
+  readonly sockets: number;
+  readonly timeoutMs: number;
+  readonly graceMs: number;
+  readonly pauseMs: number;
+  readonly backoffMs: number;
+  readonly attempts: number;
+  /** No fault at all: fairness is judged in these. */
+  readonly calm: boolean;
+  readonly provider: Omit<ProviderWeather, 'latencyMs'>;
+}
+
+const TROUBLES: readonly Fate[] = [
+  'answer_lost',
+  'broken_after',
+  'garbage',
+  'request_lost',
+  'unreachable',
+  'late',
+  'stranded',
+  'failed',
+  'failed_accepted',
+  'throttled',
+  'transient',
+];
+const REFUSALS: readonly Fate[] = ['recipient', 'opted_out', 'suspended', 'paused'];
+const SEQUELS: readonly Sequel[] = ['silent', 'delivered', 'read', 'undelivered', 'failed_limit'];
+
+export function drawPlan(random: Random): Plan {
+  const calm = random.chance(0.08);
+  const messages = random.whole(5, 40);
+  const troubles = calm ? [] : random.shuffle(TROUBLES).slice(0, random.whole(0, 5));
+  const refusals = calm ? [] : random.shuffle(REFUSALS).slice(0, random.whole(0, 2));
+  const sequels = random.shuffle(SEQUELS).slice(0, random.whole(1, 3));
+  return {
+    partitions: random.whole(1, 4),
+    senders: random.weighted([
+      [1, 2],
+      [2, 5],
+      [3, 2],
+      [4, 1],
+    ]),
+    tenants: Array.from({ length: random.whole(2, 6) }, (_, n) => ({
+      id: n + 1,
+      restaurantId: `r${n + 1}`,
+      concurrency: random.chance(0.3) ? random.whole(1, 4) : null,
+      onDead: random.chance(0.2) ? 'hold' : 'skip',
+      lanes: random.whole(1, 5),
+    })),
+    messages,
+    loadMs: random.between(500, 12_000),
+    healAt: random.between(10_000, 40_000),
+    perSecond: random.pick([undefined, 10, 20, 40, 80]),
+    concurrency: random.whole(1, 5),
+    sockets: random.whole(5, 20),
+    timeoutMs: 3_000,
+    graceMs: 2_000,
+    pauseMs: 3_000,
+    backoffMs: random.pick([200, 1_000]),
+    attempts: random.whole(1, 4),
+    calm,
+    provider: {
+      fates: [
+        ['accepted', 10],
+        ...troubles.map((fate) => [fate, random.between(0.2, 4)] as const),
+        ...refusals.map((fate) => [fate, random.between(0.1, 0.6)] as const),
+      ],
+      sequels: sequels.map((sequel) => [sequel, random.between(0.2, 1)] as const),
+      listFails: !calm && random.chance(0.3) ? random.between(0.1, 0.7) : 0,
+      listLagMs: !calm && random.chance(0.4) ? 1_500 : 0,
+    },
+  };
+}
