@@ -24,16 +24,19 @@ export interface Evidence {
 }
 
 const SETTLED = new Set(['sent', 'delivered', 'read', 'failed']);
-const ENDED = new Set([...SETTLED, 'dead', 'cancelled', 'expired', 'unknown']);
+const ENDED = new Set([...SETTLED, 'dead', 'cancelled', 'expired', 'unknown', 'tombstone']);
 
-/** Message ids with where they ended, by the ledger. */
+/** Message ids with where they ended, by the ledger; `tombstone`: cancelled before it was admitted. */
 export async function statusesOf(
   posted: readonly Posted[],
   ledger: MemoryLedger,
 ): Promise<Map<string, string>> {
   const statuses = new Map<string, string>();
-  for (const { id, u, tenant } of posted)
-    statuses.set(id, (await ledger.readMessage(tenant.id, u))?.status ?? 'nowhere');
+  for (const { id, u, tenant } of posted) {
+    const view = await ledger.readMessage(tenant.id, u);
+    const buried = view?.status === 'cancelled' && view.record === null;
+    statuses.set(id, buried ? 'tombstone' : (view?.status ?? 'nowhere'));
+  }
   return statuses;
 }
 
@@ -56,7 +59,11 @@ export async function judge(evidence: Evidence): Promise<string[]> {
   );
   const placed = load.posted.filter((one) => !one.placeless);
   const violations = [
-    ...checkNoLoss(load.posted.map(toSend), requests, statuses),
+    ...checkNoLoss(
+      load.posted.filter((one) => statuses.get(one.id) !== 'tombstone').map(toSend),
+      requests,
+      statuses,
+    ),
     ...checkNoDouble(accepted, failed),
     ...checkOrder(placed.map(toSend), accepted),
     ...plan.tenants.flatMap((tenant) =>
@@ -115,7 +122,7 @@ function checkEnds(
     if (!ENDED.has(status)) return [`not over: ${short(u)} is ${status}`];
     if (SETTLED.has(status) && !there.has(id))
       return [`untrue: ${short(u)} is ${status}, and the provider never accepted it`];
-    if (['dead', 'cancelled', 'expired'].includes(status) && standing.has(id))
+    if (['dead', 'cancelled', 'expired', 'tombstone'].includes(status) && standing.has(id))
       return [`untrue: ${short(u)} is ${status}, and the provider accepted it`];
     return [];
   });
@@ -148,7 +155,7 @@ async function checkOutcomes(evidence: Evidence, statuses: ReadonlyMap<string, s
   const letters = new Set(all(kafka, 'dead').map((record) => record.headers['dead-message-id']?.toString()));
   return load.posted.flatMap(({ id, u }) => {
     const status = statuses.get(id) ?? '';
-    if (ENDED.has(status) && !told.has(`${id}/${status}`))
+    if (ENDED.has(status) && status !== 'tombstone' && !told.has(`${id}/${status}`))
       return [`untold: ${short(u)} is ${status}, and the outcomes topic does not say so`];
     return status === 'dead' && !letters.has(id) ? [`untold: ${short(u)} is dead without a dead letter`] : [];
   });

@@ -200,6 +200,10 @@ async function untilOver(world: {
   while (timeline.now < deadline) {
     await timeline.run(timeline.now + 1_000);
     const statuses = await statusesOf(load.posted, ledger);
+    for (const { restaurantId } of plan.tenants) {
+      const [tenant] = ledger.readTenants([restaurantId]);
+      if (tenant?.status === 'suspended') ledger.saveTenant({ ...tenant, status: 'active' });
+    }
     for (const { id, u, tenant } of load.posted)
       if (statuses.get(id) === 'dead' || statuses.get(id) === 'unknown')
         await ledger.releaseHeld(tenant.id, u);

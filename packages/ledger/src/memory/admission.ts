@@ -3,7 +3,7 @@ import type { Retry } from '../messages/admit-retries.js';
 import type { Ownership } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
 import { fileDead } from './fences.js';
-import { byRank, enter, headOf, setHead } from './lanes.js';
+import { byRank, enter, headOf, reopen, setHead } from './lanes.js';
 import type { NewMessage } from './port.js';
 import { key, type LaneRow, type MessageRow, NOW, type Tables } from './tables.js';
 
@@ -71,18 +71,19 @@ export function admitRetries(tables: Tables, retries: readonly Retry[]): Head[] 
     message.state = MESSAGE.waiting;
     message.due = retry.notBefore;
     message.changedAt = tables.clock();
-    const lane = enterByRank(tables, message);
-    if (lane?.due === NOW) heads.push(headOf(lane));
+    const head = comeBack(tables, message);
+    if (head) heads.push(head);
   }
   return heads;
 }
 
 /** A message that comes back: at the place that its rank gives it, also where its conversation went on meanwhile. */
-function enterByRank(tables: Tables, message: MessageRow): LaneRow | undefined {
+function comeBack(tables: Tables, message: MessageRow): Head | undefined {
   const lane = tables.lane(message.tenant, message.lane);
-  if (!lane) return setHead(tables, message);
-  if (lane.head === message.u) return lane.state === LANE.sending ? undefined : setHead(tables, message);
-  return lane.state === LANE.open && byRank(message, lane) < 0 ? setHead(tables, message) : undefined;
+  if (lane?.head === message.u && lane.state !== LANE.sending) return reopen(tables, lane);
+  const first = !lane || (lane.state === LANE.open && byRank(message, lane) < 0);
+  const entered = first ? setHead(tables, message) : undefined;
+  return entered?.due === NOW ? headOf(entered) : undefined;
 }
 
 /** Dead → waiting by compare-and-set on the redrive count; at its conversation's end, unless that waits for it. */
@@ -94,20 +95,26 @@ export function admitRedrives(
   for (const { tenant, u, redrive } of redrives) {
     const message = tables.message(tenant, u);
     if (message?.state !== MESSAGE.dead || message.redrive !== redrive || message.erased) continue;
+    const lane = tables.laneHeadedBy(message);
     Object.assign(message, {
       state: MESSAGE.waiting,
       due: NOW,
       redrive: redrive + 1,
       retries: 0,
-      seq: tables.nextPlace(),
+      // Where its conversation waited for it, it keeps its place.
+      seq: lane ? message.seq : tables.nextPlace(),
       errorClass: null,
       errorCode: null,
       changedAt: tables.clock(),
     });
     tables.event(message, 'queued');
-    const held = tables.laneHeadedBy(message)?.state === LANE.held;
-    const lane = held ? setHead(tables, message) : enter(tables, message);
-    if (lane) heads.push(headOf(lane));
+    if (lane) {
+      const head = reopen(tables, lane);
+      if (head) heads.push(head);
+      continue;
+    }
+    const entered = enter(tables, message);
+    if (entered) heads.push(headOf(entered));
   }
   return heads;
 }

@@ -56,18 +56,26 @@ export function enter(tables: Tables, message: MessageRow): LaneRow | undefined 
 /** The lane goes on from a message that is done, where it was its head: the new head where that is due. */
 export function advance(tables: Tables, done: MessageRow): Head | undefined {
   const lane = tables.laneHeadedBy(done);
-  if (!lane) return undefined;
-  let next: MessageRow | undefined;
+  return lane && reopen(tables, lane, done);
+}
+
+/**
+ * Opens a lane with the first of its waiting messages, by rank, as its head: one that came while it was closed and
+ * passes its former head by priority goes first now, before any newcomer of the same priority can. Returns the
+ * head where that is due.
+ */
+export function reopen(tables: Tables, lane: LaneRow, done?: MessageRow): Head | undefined {
+  let first: MessageRow | undefined;
   for (const message of tables.messages.values()) {
-    if (message.tenant !== done.tenant || message.lane !== done.lane || message === done) continue;
-    if (message.state === MESSAGE.waiting && (!next || byRank(message, next) < 0)) next = message;
+    if (message.tenant !== lane.tenant || message.lane !== lane.lane || message === done) continue;
+    if (message.state === MESSAGE.waiting && (!first || byRank(message, first) < 0)) first = message;
   }
-  if (!next) {
-    tables.lanes.delete(key(done.tenant, done.lane));
+  if (!first) {
+    tables.lanes.delete(key(lane.tenant, lane.lane));
     return undefined;
   }
-  const moved = setHead(tables, next);
-  return moved.due === NOW ? headOf(moved) : undefined;
+  const opened = setHead(tables, first);
+  return opened.due === NOW ? headOf(opened) : undefined;
 }
 
 /** What a dead message does to its lane: the followers go on, or wait for an operator, as the restaurant chose. */

@@ -2,7 +2,7 @@ import type { Head } from '../messages/admit-sends.js';
 import type { Settled } from '../messages/settle.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
 import { carryOut } from './effects.js';
-import { advance, afterDead } from './lanes.js';
+import { advance, afterDead, reopen } from './lanes.js';
 import type { Settlement } from './port.js';
 import { type MessageRow, type Tables } from './tables.js';
 
@@ -77,6 +77,7 @@ function write(tables: Tables, message: MessageRow, s: Settlement): Head | undef
   if (s.onward === 'advance')
     return s.state === MESSAGE.dead ? afterDead(tables, message) : advance(tables, message);
   const lane = tables.laneHeadedBy(message);
-  if (lane) Object.assign(lane, { state: s.onward, lease: null });
+  if (lane && s.onward === LANE.open) reopen(tables, lane);
+  else if (lane) Object.assign(lane, { state: s.onward, lease: null });
   return undefined;
 }

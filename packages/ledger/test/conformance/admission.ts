@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { accepted, dead, only, repeat, Stage, type Subject, unknown } from './subject.js';
+import { accepted, dead, only, released, repeat, Stage, type Subject, unknown } from './subject.js';
 
 export function admissionKeeps(subject: () => Subject): void {
   it('files an id once; repeats leave it as it is', async () => {
@@ -83,6 +83,24 @@ export function admissionKeeps(subject: () => Subject): void {
       if (end) await stage.ledger.settle([end(claim)]);
       expect(await stage.admit(stage.message('c', { priority: 10 }))).toEqual([]);
       expect(await stage.heads()).toEqual([]);
+    }
+  });
+
+  it('lets no newcomer pass equal ones that came while the conversation was closed', async () => {
+    for (const reopen of ['retry', 'release'] as const) {
+      const stage = await Stage.open(subject(), `newcomer-${reopen}`);
+      const claim = await stage.claimed('c', { priority: 0 });
+      const [waits, comes] = [stage.message('c'), stage.message('c')];
+      await stage.admit(waits);
+      if (reopen === 'release') await stage.ledger.settle([released(claim)]);
+      else {
+        await stage.ledger.settle([repeat(claim, subject().now())]);
+        await stage.retry(claim.u, 1, subject().now() + 60_000);
+      }
+      await stage.admit(comes);
+      expect(await stage.heads()).toEqual([waits.u]);
+      const next = await stage.ledger.settle([accepted(only(await stage.claim([waits as never])))]);
+      expect(next[0]?.next?.u).toBe(comes.u);
     }
   });
 
