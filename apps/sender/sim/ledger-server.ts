@@ -1,4 +1,4 @@
-import { type Claim, type Ledger, LedgerError, type Ownership } from '@mersal/ledger';
+import type { Claim, ClaimAnswer, Ledger, Ownership } from '@mersal/ledger';
 import type { MemoryLedger } from '@mersal/ledger/memory';
 import type { Host } from './host.js';
 import { call, type Weather } from './network.js';
@@ -17,32 +17,17 @@ export interface LedgerServer {
 /** The ledger as one sender reaches it. */
 export function ledgerOver(server: LedgerServer, host: Host): Ledger {
   const real = server.ledger as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  const remote = new Proxy(real, {
-    get:
-      (_, name: string) =>
-      (...args: unknown[]): Promise<unknown> =>
-        call(server, host, server.weather, async () => {
-          const method = real[name];
-          if (!method) throw new TypeError(`the ledger has no ${name}`);
-          const answer = await method.apply(real, args);
-          note(server, host, name, args, answer);
-          if (name === 'claim') await server.onClaims((answer as { claims: Claim[] }).claims);
-          return answer;
-        }),
-  });
-  const port = remote as unknown as MemoryLedger;
-  return {
-    ...(Object.fromEntries(Object.keys(real).map((name) => [name, remote[name]])) as unknown as Ledger),
-    async claim(own: Ownership, candidates, limits): Promise<Claim[]> {
-      const { claims, fenced } = await port.claim([own], candidates, limits);
-      if (fenced.length > 0) throw new LedgerError('fenced', `partition ${own.partition} has another owner`);
-      return claims;
-    },
-    leaveUndecided: async (tenant, u, attempt) => (await port.leaveUndecided(tenant, u, attempt)).left,
-    async suspendTenant(tenant, accountSid, reason) {
-      return port.suspend(tenant, accountSid, reason);
-    },
-  };
+  const remote = Object.keys(real).map((name) => [
+    name,
+    (...args: unknown[]): Promise<unknown> =>
+      call(server, host, server.weather, async () => {
+        const answer = await real[name]?.apply(real, args);
+        note(server, host, name, args, answer);
+        if (name === 'claim') await server.onClaims((answer as ClaimAnswer).claims);
+        return answer;
+      }),
+  ]);
+  return Object.fromEntries(remote) as Ledger;
 }
 
 /** What the story tells of the ledger. */
@@ -50,7 +35,7 @@ function note(server: LedgerServer, host: Host, name: string, args: unknown[], a
   const { tell } = server;
   switch (name) {
     case 'claim':
-      for (const one of (answer as { claims: Claim[] }).claims)
+      for (const one of (answer as ClaimAnswer).claims)
         tell(host.name, `claims ${short(one.u)} attempt ${one.attempt} slot ${one.slot}`);
       break;
     case 'settle':

@@ -1,10 +1,9 @@
-import type { Head } from '../messages/admit-sends.js';
+import type { Head, NewMessage } from '../messages/admit-sends.js';
 import type { Retry } from '../messages/admit-retries.js';
 import type { Ownership } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
 import { fileDead } from './fences.js';
 import { byRank, enter, headOf, reopen, setHead } from './lanes.js';
-import type { NewMessage } from './port.js';
 import { key, type LaneRow, type MessageRow, NOW, type Tables } from './tables.js';
 
 /** Files what is unknown; a known id stays as it is, and with another body is a dead record. */

@@ -1,8 +1,14 @@
-import type { Callback } from '../messages/callbacks.js';
+import type {
+  Callback,
+  CallbackDecision,
+  CallbackResult,
+  CallbackRule,
+  CallbackView,
+} from '../messages/callbacks.js';
+import { REPORTED_FAILED } from '../messages/settle.js';
 import { LANE, MESSAGE } from '../states.js';
 import { carryOut } from './effects.js';
 import { advance } from './lanes.js';
-import type { CallbackDecision, CallbackResult, CallbackRule, CallbackView } from './port.js';
 import { key, type MessageRow, type Tables } from './tables.js';
 
 /** Applies callbacks one after the other, by the rule. Slots are not touched. */
@@ -13,14 +19,14 @@ export function applyCallbacks(
 ): CallbackResult[] {
   return callbacks.map((callback) => {
     const message = tables.message(callback.tenant, callback.u);
-    const decision = rule(message ? viewOf(tables, message, callback.attempt) : null, callback);
+    const decision = rule(message ? viewOf(tables, message, callback) : null, callback);
     keep(tables, callback, decision.result);
     if (message && decision.kind === 'apply') write(tables, message, callback, decision);
     return { callback, decision };
   });
 }
 
-function viewOf(tables: Tables, message: MessageRow, attempt: number): CallbackView {
+function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callback): CallbackView {
   const lane = tables.laneHeadedBy(message);
   const attempted = tables.attempt(message.tenant, message.u, attempt);
   const { state, sid, redrive, retries, acceptedAt, sender, recipient } = message;
@@ -37,8 +43,12 @@ function viewOf(tables: Tables, message: MessageRow, attempt: number): CallbackV
     acceptedAt,
     sender,
     recipient,
+    body: FAILED.has(status) ? (tables.bodies.get(key(message.tenant, message.u)) ?? null) : null,
   };
 }
+
+/** Statuses that the rule weighs by who the message is for. */
+const FAILED: ReadonlySet<string> = new Set(['failed', 'undelivered']);
 
 function keep(tables: Tables, callback: Callback, result: string): void {
   const id = key(callback.tenant, callback.u);
@@ -59,14 +69,15 @@ function write(
   const { attempt, sid, accountSid, errorCode } = callback;
   const { retry } = decision;
   const known = tables.attempt(message.tenant, message.u, attempt);
-  if (!known || known.sid === null)
+  const outcome = retry || decision.state === MESSAGE.failed ? REPORTED_FAILED : 'accepted';
+  if (!known || known.sid === null || known.outcome !== outcome)
     tables.keepAttempt(message.tenant, message.u, {
       attempt,
       redrive: known?.redrive ?? message.redrive,
       accountSid: known?.accountSid ?? accountSid,
       startedAt: known?.startedAt ?? callback.receivedAt,
       finishedAt: known?.finishedAt ?? null,
-      outcome: 'accepted',
+      outcome,
       httpStatus: known?.httpStatus ?? null,
       code: known?.code ?? null,
       sid,
@@ -86,7 +97,10 @@ function write(
   }
   message.due = retry.due;
   message.retries += retry.counted ? 1 : 0;
-  tables.event(message, 'retrying', { detail: { notBefore: retry.due, accountSid, ...error } });
+  tables.event(message, decision.event, {
+    attempt,
+    detail: { sid, accountSid, notBefore: retry.due, ...error },
+  });
   const lane = tables.laneHeadedBy(message);
   if (lane) Object.assign(lane, { state: LANE.retrying, lease: null });
 }

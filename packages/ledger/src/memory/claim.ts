@@ -1,11 +1,13 @@
 import { LedgerError } from '../errors.js';
-import type { Candidate, ClaimLimits } from '../messages/claim.js';
+import type { Candidate, Claim, ClaimAnswer, ClaimLimits } from '../messages/claim.js';
 import type { Ownership } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
 import { runningPause } from './effects.js';
 import { isOwner } from './fences.js';
-import type { Claim } from './port.js';
 import { key, type LaneRow, type MessageRow, type SlotRow, type Tables } from './tables.js';
+
+/** Lanes that sleep for a pause look again after this at the latest, in ms. */
+const LONGEST_SLEEP_MS = 3_600_000;
 
 /**
  * candidate ─► its partition still ours ─► lane open, its head unchanged, due, the restaurant active, nothing paused, not
@@ -16,7 +18,7 @@ export function claim(
   owned: readonly Ownership[],
   candidates: readonly Candidate[],
   limits: ClaimLimits,
-): { claims: Claim[]; fenced: number[] } {
+): ClaimAnswer {
   if (limits.rateEpoch !== undefined && limits.rateEpoch !== tables.rateEpoch())
     throw new LedgerError('rate_epoch', `the rate group has another epoch than ${limits.rateEpoch}`);
   const fenced = owned.filter((own) => !isOwner(tables, own)).map((own) => own.partition);
@@ -43,13 +45,16 @@ function mayGo(tables: Tables, lane: LaneRow, message: MessageRow): boolean {
     return false;
   const pause = runningPause(tables, { scope: 'sender', tenant, sender });
   // It sleeps until then, so that the restaurant's other numbers go on.
-  if (pause) lane.due = pause.until;
+  if (pause) lane.due = Math.min(pause.until, now + LONGEST_SLEEP_MS);
   return !pause;
 }
 
 function freeSlot(tables: Tables, tenant: number, fallback: number): SlotRow | undefined {
+  const slots = tables.slots.get(tenant) ?? [];
+  const taken = slots.filter((slot) => slot.lease !== null).length;
   const limit = tables.tenants.get(tenant)?.concurrency ?? fallback;
-  return tables.slots.get(tenant)?.find((slot) => slot.lease === null && slot.n < limit);
+  // Where the limit shrank, requests in slots beyond it count, too.
+  return taken < limit ? slots.find((slot) => slot.lease === null) : undefined;
 }
 
 function take(tables: Tables, lane: LaneRow, message: MessageRow, slot: SlotRow, leaseMs: number): Claim {

@@ -1,11 +1,10 @@
 import type { Head } from '../messages/admit-sends.js';
-import type { UnknownMessage } from '../messages/leases.js';
+import type { UnknownDecision, UnknownEntry } from '../messages/decide.js';
+import { UNDECIDED, type UnknownMessage } from '../messages/leases.js';
+import type { Settlement } from '../messages/settle.js';
 import { LANE, MESSAGE } from '../states.js';
-import { advance, afterDead } from './lanes.js';
-import type { Settlement } from './port.js';
+import { advance } from './lanes.js';
 import { key, type MessageRow, type Tables } from './tables.js';
-
-export const UNDECIDED = 'undecided';
 
 /** Claims whose lease ended unsettled, as settlements that make them unknown. */
 export function overdueClaims(tables: Tables, partitions: readonly number[]): Settlement[] {
@@ -46,43 +45,55 @@ export function unknownMessages(
   partitions: readonly number[],
   most: number,
 ): UnknownMessage[] {
-  return listed(tables, most, (message) => {
-    return partitions.includes(message.partition) && message.errorClass !== UNDECIDED;
+  const wanted = unknown(
+    tables,
+    (message) => partitions.includes(message.partition) && message.errorClass !== UNDECIDED,
+  );
+  return wanted.slice(0, most).flatMap((message) => {
+    const attempt = tables.attempt(message.tenant, message.u, message.attempt);
+    const body = tables.bodies.get(key(message.tenant, message.u));
+    if (!attempt || !body) return [];
+    const { tenant, u, tag, lane, redrive, retries, acceptedAt } = message;
+    return [
+      {
+        tenant,
+        u,
+        tag,
+        lane,
+        redrive,
+        attempt: message.attempt,
+        retries,
+        acceptedAt,
+        startedAt: attempt.startedAt,
+        finishedAt: attempt.finishedAt ?? message.changedAt,
+        accountSid: attempt.accountSid ?? '',
+        orphaned: attempt.outcome === 'unknown',
+        ...body,
+      },
+    ];
   });
 }
 
-export function listUnknown(tables: Tables, tenant: number | null, most: number): UnknownMessage[] {
-  return listed(tables, most, (message) => tenant === null || message.tenant === tenant);
+export function listUnknown(tables: Tables, tenant: number | null, most: number): UnknownEntry[] {
+  return unknown(tables, (message) => tenant === null || message.tenant === tenant)
+    .slice(0, most)
+    .map((message) => ({
+      tenant: message.tenant,
+      restaurantId: tables.tenants.get(message.tenant)?.restaurantId ?? '',
+      u: message.u,
+      tag: message.tag,
+      attempt: message.attempt,
+      startedAt: tables.attempt(message.tenant, message.u, message.attempt)?.startedAt ?? null,
+      since: message.changedAt,
+      undecided: message.errorClass === UNDECIDED,
+    }));
 }
 
-function listed(tables: Tables, most: number, wanted: (message: MessageRow) => boolean): UnknownMessage[] {
+/** The longest waiting first. */
+function unknown(tables: Tables, wanted: (message: MessageRow) => boolean): MessageRow[] {
   return [...tables.messages.values()]
     .filter((message) => message.state === MESSAGE.unknown && wanted(message))
-    .toSorted((a, b) => a.changedAt - b.changedAt)
-    .slice(0, most)
-    .flatMap((message) => {
-      const attempt = tables.attempt(message.tenant, message.u, message.attempt);
-      const body = tables.bodies.get(key(message.tenant, message.u));
-      if (!attempt || !body) return [];
-      const { tenant, u, tag, lane, redrive, retries, acceptedAt } = message;
-      return [
-        {
-          tenant,
-          u,
-          tag,
-          lane,
-          redrive,
-          attempt: message.attempt,
-          retries,
-          acceptedAt,
-          startedAt: attempt.startedAt,
-          finishedAt: attempt.finishedAt ?? message.changedAt,
-          accountSid: attempt.accountSid ?? '',
-          orphaned: attempt.outcome === 'unknown',
-          ...body,
-        },
-      ];
-    });
+    .toSorted((a, b) => a.changedAt - b.changedAt);
 }
 
 /** Reconciliation found no answer: it waits for an operator; its followers as the restaurant chose. */
@@ -94,6 +105,7 @@ export function leaveUndecided(
 ): { left: boolean; next?: Head } {
   const message = tables.message(tenant, u);
   if (message?.state !== MESSAGE.unknown || message.attempt !== attempt) return { left: false };
+  if (message.errorClass === UNDECIDED) return { left: false };
   message.errorClass = UNDECIDED;
   message.changedAt = tables.clock();
   const next = tables.tenants.get(tenant)?.onDead === 'hold' ? undefined : advance(tables, message);
@@ -101,44 +113,44 @@ export function leaveUndecided(
 }
 
 /** An operator decides what became of an unknown one. */
-export function resolveUnknown(
+export function decideUnknown(
   tables: Tables,
   tenant: number,
   u: string,
-  as: 'sent' | 'not_sent' | 'dead',
-  decided: { readonly sid?: string; readonly by: string; readonly at: number },
+  decision: UnknownDecision,
+  given: { readonly sid?: string | undefined },
 ): boolean {
   const message = tables.message(tenant, u);
   if (message?.state !== MESSAGE.unknown) return false;
-  message.changedAt = tables.clock();
-  const by = { by: decided.by };
-  switch (as) {
+  const now = tables.clock();
+  const attempt = tables.attempt(tenant, u, message.attempt);
+  message.sid = given.sid ?? message.sid;
+  message.errorClass = null;
+  message.changedAt = now;
+  const outcome = { sent: 'accepted', not_sent: 'not_accepted', dead: 'unknown' }[decision];
+  if (attempt) tables.keepAttempt(tenant, u, { ...attempt, outcome, sid: given.sid ?? attempt.sid });
+  const sid = message.sid === null ? {} : { sid: message.sid };
+  switch (decision) {
     case 'sent':
       message.state = MESSAGE.sent;
-      message.sid = decided.sid ?? null;
-      message.errorClass = null;
-      tables.event(message, 'sent', {
-        detail: decided.sid === undefined ? by : { ...by, sid: decided.sid },
-      });
+      tables.event(message, 'sent', { detail: sid });
       advance(tables, message);
       return true;
     case 'not_sent': {
       message.state = MESSAGE.retrying;
-      message.due = decided.at;
-      message.errorClass = 'ambiguous';
-      tables.event(message, 'retrying', { detail: { ...by, notBefore: decided.at } });
+      message.due = now;
+      tables.event(message, 'retrying', { detail: { ...sid, notBefore: Math.round(now) } });
       const lane = tables.laneHeadedBy(message);
-      if (lane) lane.state = LANE.retrying;
+      if (lane) Object.assign(lane, { state: LANE.retrying, lease: null });
       return true;
     }
     case 'dead':
       message.state = MESSAGE.dead;
-      message.errorClass = 'ambiguous';
-      tables.event(message, 'dead', { detail: { ...by, reason: 'operator' } });
-      afterDead(tables, message);
+      tables.event(message, 'dead', { detail: { ...sid, reason: 'by_operator' } });
+      advance(tables, message);
       return true;
     default:
-      return as satisfies never;
+      return decision satisfies never;
   }
 }
 

@@ -1,30 +1,37 @@
-import { key, type PauseRow, type Tables } from './tables.js';
-import type { Effect, NewPause, PauseKey } from './port.js';
-import { NOW } from './tables.js';
+import type { Effect } from '../messages/effects.js';
+import type { PauseTarget } from '../pauses/pauses.js';
 import { LANE } from '../states.js';
+import { key, NOW, type PauseRow, type Tables } from './tables.js';
 
-/** A pause that begins within this time of the end of the one before is longer than that, in ms. */
-const SOON_MS = 600_000;
+/** A pause that comes within this time of the end of the one before is longer than it, in ms. */
+const CLOSE_MS = 600_000;
 
 /** What an outcome does beyond its own message. */
 export function carryOut(tables: Tables, effects: readonly Effect[] = []): void {
   for (const effect of effects) {
+    const { tenant } = effect;
     switch (effect.kind) {
       case 'suspend': {
-        const tenant = tables.tenants.get(effect.tenant);
-        if (tenant?.status === 'active' && tenant.accountSid === effect.accountSid)
-          tables.changeTenant(tenant.id, { status: 'suspended' });
+        const row = tables.tenants.get(tenant);
+        if (row?.status === 'active' && row.accountSid === effect.accountSid)
+          tables.changeTenant(tenant, { status: 'suspended' });
         break;
       }
       case 'suppress': {
-        const id = key(effect.tenant, effect.recipient);
-        const { recipient, address, reason } = effect;
+        const id = key(tenant, effect.recipient);
+        const { recipient, address, reason, u } = effect;
         if (!tables.suppressions.has(id))
-          tables.suppressions.set(id, { recipient, address, reason, at: tables.clock() });
+          tables.suppressions.set(id, { recipient, address, reason, u, createdAt: tables.clock() });
         break;
       }
       case 'pause':
-        escalate(tables, effect);
+        pauseByProvider(
+          tables,
+          effect.sender === null
+            ? { scope: 'tenant', tenant }
+            : { scope: 'sender', tenant, sender: effect.sender },
+          effect,
+        );
         break;
       default:
         effect satisfies never;
@@ -32,84 +39,72 @@ export function carryOut(tables: Tables, effects: readonly Effect[] = []): void 
   }
 }
 
-/** A provider's pause: each that follows soon after the last is twice as long. One that still runs stays as it is. */
-function escalate(tables: Tables, effect: Effect & { kind: 'pause' }): void {
+/** Each that follows closely on the one before is twice as long. One that still runs stays as it is. */
+function pauseByProvider(tables: Tables, target: PauseTarget, effect: Effect & { kind: 'pause' }): void {
   const now = tables.clock();
-  const scope = effect.sender === null ? 'tenant' : 'sender';
-  const id = pauseKey({
-    scope,
-    tenant: effect.tenant,
-    ...(effect.sender === null ? {} : { sender: effect.sender }),
-  });
-  const before = tables.pauses.get(id);
+  const before = tables.pauses.get(pauseKey(target));
   if (before && before.until > now) return;
-  const length = before ? before.until - before.from : 0;
-  const soon = before !== undefined && now - before.until <= Math.max(SOON_MS, length);
-  const times = soon ? before.times + 1 : 0;
-  const until = now + Math.min(effect.maxMs, effect.minMs * 2 ** times);
-  const { tenant, sender, reason } = effect;
-  tables.pauses.set(id, {
-    scope,
-    tenant,
-    sender,
-    reason,
+  const close = before && before.until + Math.max(CLOSE_MS, before.until - before.begunAt) > now;
+  const times = close ? before.times + 1 : 0;
+  const until = now + Math.min(effect.maxMs, effect.minMs * 2 ** Math.min(times, 20));
+  tables.pauses.set(pauseKey(target), {
+    target,
+    begunAt: now,
+    until,
+    reason: effect.reason,
     by: 'provider',
-    untilMs: until,
-    from: now,
-    until,
     times,
-    provider: true,
   });
-  publishPause(tables, scope, tenant);
+  showPause(tables, target);
 }
 
-export function setPause(tables: Tables, pause: NewPause): void {
-  const { scope, untilMs, reason, by } = pause;
+export function setPause(
+  tables: Tables,
+  target: PauseTarget,
+  untilMs: number | null,
+  reason: string,
+  by: string,
+): void {
   const until = untilMs ?? Number.POSITIVE_INFINITY;
-  const tenant = pause.tenant ?? null;
-  const sender = pause.sender ?? null;
-  tables.pauses.set(pauseKey(pause), {
-    scope,
-    tenant,
-    sender,
-    untilMs,
-    reason,
-    by,
-    from: tables.clock(),
-    until,
-    times: 0,
-    provider: false,
-  });
-  publishPause(tables, scope, tenant);
+  tables.pauses.set(pauseKey(target), { target, begunAt: tables.clock(), until, reason, by, times: 0 });
+  showPause(tables, target);
 }
 
-/** Wakes what slept for it. */
-export function liftPause(tables: Tables, pause: PauseKey): boolean {
-  const lifted = tables.pauses.get(pauseKey(pause));
-  if (!lifted || lifted.until <= tables.clock()) return false;
-  tables.pauses.delete(pauseKey(pause));
+/** Ends it now, and wakes what slept for it. */
+export function liftPause(tables: Tables, target: PauseTarget): boolean {
+  const now = tables.clock();
+  const running = runningPause(tables, target);
+  if (!running) return false;
+  tables.pauses.set(pauseKey(target), { ...running, until: now, times: 0 });
+  showPause(tables, target);
+  if (target.scope !== 'sender') return true;
   for (const lane of tables.lanes.values()) {
-    if (lane.state !== LANE.open || lane.due === NOW) continue;
-    const message = tables.message(lane.tenant, lane.head);
-    if (!message || (pause.tenant !== undefined && pause.tenant !== lane.tenant)) continue;
-    if (pause.sender !== undefined && pause.sender !== message.sender) continue;
-    lane.due = message.due <= tables.clock() ? NOW : message.due;
+    if (lane.tenant !== target.tenant || lane.state !== LANE.open || lane.due <= now) continue;
+    const due = tables.message(lane.tenant, lane.head)?.due ?? NOW;
+    lane.due = due <= now ? NOW : due;
   }
-  publishPause(tables, pause.scope, pause.tenant ?? null);
   return true;
 }
 
-export function runningPause(tables: Tables, pause: PauseKey): PauseRow | undefined {
-  const row = tables.pauses.get(pauseKey(pause));
+export function runningPause(tables: Tables, target: PauseTarget): PauseRow | undefined {
+  const row = tables.pauses.get(pauseKey(target));
   return row && row.until > tables.clock() ? row : undefined;
 }
 
-/** Restaurants show their own pause: their directory entries change with it. */
-function publishPause(tables: Tables, scope: PauseKey['scope'], tenant: number | null): void {
-  if (scope !== 'tenant' || tenant === null) return;
-  tables.changeTenant(tenant, { pausedUntil: runningPause(tables, { scope, tenant })?.until ?? null });
+/** Restaurants' own pauses are part of their entries: those change with them. */
+function showPause(tables: Tables, target: PauseTarget): void {
+  if (target.scope === 'tenant') tables.changeTenant(target.tenant, {});
 }
 
-function pauseKey({ scope, tenant, sender }: PauseKey): string {
-  return `${scope}/${tenant ?? ''}/${sender ?? ''}`;
+function pauseKey(target: PauseTarget): string {
+  switch (target.scope) {
+    case 'all':
+      return 'all';
+    case 'tenant':
+      return `tenant/${target.tenant}`;
+    case 'sender':
+      return `sender/${target.tenant}/${target.sender}`;
+    default:
+      return target satisfies never;
+  }
 }

@@ -33,7 +33,7 @@ export function admission(
       `partition ${own.partition} of ${topic} is not admitted up to ${range.first}`,
     );
   tables.admitted.set(offsetKey(own.partition, topic), at > range.next ? at : range.next);
-  tables.ranges.delete(rangeKey(own.partition, topic, range.first));
+  if (!own.clean) forgetNotes(tables, own.partition, topic, range.next);
   for (const record of dead) fileDead(tables, own.partition, record);
 }
 
@@ -52,6 +52,21 @@ export function fileDead(tables: Tables, partition: number, record: DeadRecord):
   });
 }
 
-export function rangeKey(partition: number, topic: TopicRole, first: bigint): string {
-  return `${partition}/${topic}/${first}`;
+/** How often the reading of a range, or of a single record, was begun. */
+export function noteRange(
+  tables: Tables,
+  own: Ownership,
+  topic: TopicRole,
+  first: bigint,
+  single: boolean,
+): number {
+  const id = `${own.partition}/${topic}/${first}/${single}`;
+  const tries = (tables.ranges.get(id)?.tries ?? 0) + 1;
+  tables.ranges.set(id, { partition: own.partition, topic, first, tries });
+  return tries;
+}
+
+function forgetNotes(tables: Tables, partition: number, topic: TopicRole, next: bigint): void {
+  for (const [id, note] of tables.ranges)
+    if (note.partition === partition && note.topic === topic && note.first < next) tables.ranges.delete(id);
 }

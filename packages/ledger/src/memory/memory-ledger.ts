@@ -1,22 +1,23 @@
 import { LedgerError } from '../errors.js';
+import type { Ledger } from '../ledger.js';
 import { TOPIC_ROLES } from '../ownership/ownership.js';
 import { MESSAGE } from '../states.js';
+import type { Tenant } from '../tenants/tenants.js';
 import { admitRedrives, admitRetries, admitSends } from './admission.js';
 import { applyCallbacks } from './callbacks.js';
 import { claim, ensureSlots } from './claim.js';
 import {
+  decideUnknown,
   knownSids,
   leaveUndecided,
   listUnknown,
   overdueClaims,
   releaseHeld,
-  resolveUnknown,
   unknownMessages,
 } from './doubts.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
-import { carryOut, liftPause, setPause } from './effects.js';
-import { admission, admittedOffset, isOwner, rangeKey, requireOwner } from './fences.js';
-import type { Ledger, Tenant } from './port.js';
+import { liftPause, runningPause, setPause } from './effects.js';
+import { admission, admittedOffset, isOwner, noteRange, requireOwner } from './fences.js';
 import { counts, entryOf, listMessages, viewOf } from './read.js';
 import { prune } from './retention.js';
 import { settle } from './settle.js';
@@ -29,8 +30,6 @@ export interface MemoryLedger extends Ledger {
   saveTenant(tenant: MemoryTenant): void;
   readTenants(restaurantIds: readonly string[]): Tenant[];
   readChangedTenants(since: string | null, most: number): Tenant[];
-  /** As the effect of that name does. */
-  suspend(tenant: number, accountSid: string, reason: string): Promise<boolean>;
   /** The epoch that claims must carry, where they carry one. */
   onRateEpoch(epoch: () => number): void;
 }
@@ -44,6 +43,10 @@ export interface MemoryLedgerOptions {
 /** The ledger in memory: the same rules without Postgres. Each method is one step that nothing interrupts. */
 export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): MemoryLedger {
   const tables = new Tables(partitions, clock);
+  const shown = (tenant: Tenant): Tenant => ({
+    ...tenant,
+    pausedUntil: runningPause(tables, { scope: 'tenant', tenant: tenant.id })?.until ?? null,
+  });
   return {
     saveTenant(given) {
       tables.tenants.set(given.id, {
@@ -60,17 +63,14 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         changedAt: tables.changedAt(),
       });
     },
-    readTenants: (ids) => [...tables.tenants.values()].filter((tenant) => ids.includes(tenant.restaurantId)),
+    readTenants: (ids) =>
+      [...tables.tenants.values()].filter((tenant) => ids.includes(tenant.restaurantId)).map(shown),
     readChangedTenants: (since, most) =>
       [...tables.tenants.values()]
         .filter((tenant) => since === null || tenant.changedAt >= since)
         .toSorted((a, b) => (a.changedAt < b.changedAt ? -1 : 1))
-        .slice(0, most),
-    async suspend(tenant, accountSid, reason) {
-      const before = tables.tenants.get(tenant)?.status;
-      carryOut(tables, [{ kind: 'suspend', tenant, accountSid, reason }]);
-      return before !== tables.tenants.get(tenant)?.status;
-    },
+        .slice(0, most)
+        .map(shown),
     onRateEpoch(epoch) {
       tables.rateEpoch = epoch;
     },
@@ -100,13 +100,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
       tables.admitted.set(offsetKey(own.partition, topic), logStart);
       return true;
     },
-    async noteRange(own, topic, range) {
-      requireOwner(tables, own);
-      const id = rangeKey(own.partition, topic, range.first);
-      const times = (tables.ranges.get(id) ?? 0) + 1;
-      tables.ranges.set(id, times);
-      return times;
-    },
+    noteRange: async (own, topic, first, single) => noteRange(tables, own, topic, first, single),
 
     async admitSends(own, range, messages, dead) {
       admission(tables, own, 'send', range, dead);
@@ -136,28 +130,25 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     listUnknown: async (tenant, most) => listUnknown(tables, tenant, most),
     knownSids: async (tenant, sids) => knownSids(tables, tenant, sids),
     leaveUndecided: async (tenant, u, attempt) => leaveUndecided(tables, tenant, u, attempt),
-    resolveUnknown: async (tenant, u, as, decided) => resolveUnknown(tables, tenant, u, as, decided),
+    decideUnknown: async (tenant, u, decision, given) => decideUnknown(tables, tenant, u, decision, given),
     releaseHeld: async (tenant, u) => releaseHeld(tables, tenant, u),
     republishStuckRetries: async (owned) => republishStuckRetries(tables, owned),
 
-    async listSuppressions(tenant, most, after = '') {
-      return [...tables.suppressions]
-        .filter(([id, { recipient }]) => id.startsWith(`${tenant}/`) && recipient > after)
+    listSuppressions: async (tenant, most, before = Number.POSITIVE_INFINITY) =>
+      [...tables.suppressions]
+        .filter(([id, row]) => id.startsWith(`${tenant}/`) && row.createdAt < before)
         .map(([, row]) => row)
-        .toSorted((a, b) => (a.recipient < b.recipient ? -1 : 1))
-        .slice(0, most);
-    },
+        .toSorted((a, b) => b.createdAt - a.createdAt)
+        .slice(0, most),
     liftSuppression: async (tenant, recipient) => tables.suppressions.delete(key(tenant, recipient)),
     readPauses: async () =>
       [...tables.pauses.values()]
-        .filter((row) => row.until > tables.clock())
-        .map(({ scope, tenant, sender, untilMs, reason, by }) => {
-          return { scope, tenant, sender, untilMs, reason, by };
-        }),
-    async setPause(pause) {
-      setPause(tables, pause);
+        .filter(({ target }) => runningPause(tables, target))
+        .map(({ target, begunAt, until, reason, by }) => ({ target, begunAt, until, reason, by })),
+    async setPause(target, untilMs, reason, by) {
+      setPause(tables, target, untilMs, reason, by);
     },
-    liftPause: async (pause) => liftPause(tables, pause),
+    liftPause: async (target) => liftPause(tables, target),
 
     readOutbox: async (owned, most) =>
       tables.outbox
@@ -223,7 +214,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     listMessages: async (tenant, most, before) => listMessages(tables, tenant, most, before),
     admittedOffset: async (partition, topic) => admittedOffset(tables, partition, topic),
     counts: async () => counts(tables),
-    prune: async (limits) => prune(tables, limits),
+    prune: async (retention, most) => prune(tables, retention, most),
     async close() {},
   };
 }

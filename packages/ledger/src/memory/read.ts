@@ -1,4 +1,5 @@
 import type { QueueCounts } from '../ledger.js';
+import { UNDECIDED } from '../messages/leases.js';
 import type { OutboxEntry } from '../messages/outbox.js';
 import type { MessageView } from '../messages/read.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
@@ -11,8 +12,13 @@ const NAMES = new Map<StoredState, string>(
 function statusOf(tables: Tables, message: MessageRow): string {
   if (message.state === MESSAGE.refused) return 'failed';
   if (message.state !== MESSAGE.waiting) return NAMES.get(message.state) ?? 'failed';
-  if (tables.laneHeadedBy(message)?.state === LANE.sending) return 'sending';
-  if (tables.tenants.get(message.tenant)?.status === 'suspended') return 'held';
+  const lane = tables.lane(message.tenant, message.lane);
+  const heads = lane?.head === message.u;
+  const tenant = tables.tenants.get(message.tenant);
+  if (heads && lane.state === LANE.sending) return 'sending';
+  if (tenant?.status === 'suspended') return 'held';
+  const holds = lane?.state === LANE.held || (lane?.state === LANE.unknown && tenant?.onDead === 'hold');
+  if (!heads && holds) return 'held';
   return message.due > tables.clock() ? 'retrying' : 'queued';
 }
 
@@ -86,11 +92,15 @@ export function counts(tables: Tables): QueueCounts {
     names.reduce((sum, name) => sum + (states.get(MESSAGE[name]) ?? 0), 0);
   let backingOff = 0;
   let suspended = 0;
+  let behindDead = 0;
+  let undecided = 0;
   for (const message of tables.messages.values()) {
     states.set(message.state, (states.get(message.state) ?? 0) + 1);
+    if (message.state === MESSAGE.unknown && message.errorClass === UNDECIDED) undecided += 1;
     if (message.state !== MESSAGE.waiting) continue;
     if (tables.tenants.get(message.tenant)?.status === 'suspended') suspended += 1;
     else if (message.due > tables.clock()) backingOff += 1;
+    else if (tables.lane(message.tenant, message.lane)?.state === LANE.held) behindDead += 1;
   }
   const busy = [...tables.slots].flatMap(([id, slots]) => {
     const tenant = tables.tenants.get(id);
@@ -99,8 +109,8 @@ export function counts(tables: Tables): QueueCounts {
       ? [[tenant.restaurantId, { active, limit: tenant.concurrency }] as const]
       : [];
   });
-  const waiting = of('waiting') - backingOff - suspended;
-  const held = of('held') + suspended;
+  const waiting = of('waiting') - backingOff - suspended - behindDead;
+  const held = of('held') + suspended + behindDead;
   const retrying = of('retrying') + backingOff;
   const active = Math.min(
     waiting,
@@ -120,6 +130,7 @@ export function counts(tables: Tables): QueueCounts {
     scheduled: of('scheduled'),
     held,
     unknown: of('unknown'),
+    undecided,
     tenantConcurrency: Object.fromEntries(busy),
   };
 }

@@ -1,37 +1,25 @@
-import { MESSAGE, type StoredState } from '../states.js';
+import type { Retention } from '../messages/retention.js';
+import { MESSAGE } from '../states.js';
 import { key, type Tables } from './tables.js';
 
-const FINAL: ReadonlySet<StoredState> = new Set<StoredState>([
-  MESSAGE.sent,
-  MESSAGE.failed,
-  MESSAGE.delivered,
-  MESSAGE.read,
-  MESSAGE.dead,
-  MESSAGE.cancelled,
-  MESSAGE.expired,
-  MESSAGE.refused,
-]);
-
-/** Final messages lose their bodies after a time, and their ids after a longer one. */
-export function prune(
-  tables: Tables,
-  limits: { readonly bodiesOlderThanMs: number; readonly idsOlderThanMs: number; readonly most: number },
-): number {
+/** Final messages lose their bodies after a time, and their ids after a longer one. Returns how many it touched. */
+export function prune(tables: Tables, retention: Retention, most: number): number {
   const now = tables.clock();
-  let pruned = 0;
-  for (const [id, message] of tables.messages) {
-    if (pruned >= limits.most) break;
-    const age = now - message.changedAt;
-    const holds = tables.laneHeadedBy(message) !== undefined;
-    if (!FINAL.has(message.state) || holds) continue;
-    if (age > limits.idsOlderThanMs) tables.messages.delete(id);
-    else if (age > limits.bodiesOlderThanMs && !message.erased) message.erased = true;
-    else continue;
-    const own = key(message.tenant, message.u);
-    tables.bodies.delete(own);
-    tables.attempts.delete(own);
-    tables.callbacks.delete(own);
-    pruned += 1;
+  const older = (row: { acceptedAt: number; changedAt: number }, ms: number): boolean =>
+    row.acceptedAt < now - ms && row.changedAt < now - ms;
+  const erased = [...tables.messages.values()]
+    .filter((row) => row.state >= MESSAGE.sent && !row.erased && older(row, retention.detailMs))
+    .slice(0, most);
+  for (const row of erased) {
+    const id = key(row.tenant, row.u);
+    tables.messages.set(id, { ...row, erased: true, conversation: '', sender: '', recipient: '' });
+    tables.bodies.delete(id);
+    tables.attempts.delete(id);
+    tables.callbacks.delete(id);
   }
-  return pruned;
+  const forgotten = [...tables.messages]
+    .filter(([, row]) => row.erased && older(row, retention.idMs))
+    .slice(0, most);
+  for (const [id] of forgotten) tables.messages.delete(id);
+  return erased.length + forgotten.length;
 }

@@ -1,31 +1,20 @@
 import type { Head } from '../messages/admit-sends.js';
-import type { Settled } from '../messages/settle.js';
-import { LANE, MESSAGE, type StoredState } from '../states.js';
+import { REFUTABLE, REPORTED_FAILED, type Settled, type Settlement } from '../messages/settle.js';
+import { LANE, MESSAGE } from '../states.js';
 import { carryOut } from './effects.js';
 import { advance, afterDead, reopen } from './lanes.js';
-import type { Settlement } from './port.js';
-import { type MessageRow, type Tables } from './tables.js';
-
-/** States that evidence of acceptance still changes: nothing is known to have been sent. */
-const OPEN_TO_EVIDENCE: ReadonlySet<StoredState> = new Set<StoredState>([
-  MESSAGE.waiting,
-  MESSAGE.retrying,
-  MESSAGE.held,
-  MESSAGE.unknown,
-  MESSAGE.dead,
-  MESSAGE.cancelled,
-  MESSAGE.expired,
-]);
+import type { MessageRow, Tables } from './tables.js';
 
 /** Settles by (message, attempt), whatever the epoch. The slot is given back in any case. */
 export function settle(tables: Tables, settlements: readonly Settlement[]): Settled[] {
   return settlements.map((settlement) => {
     carryOut(tables, settlement.effects);
     giveSlotBack(tables, settlement);
-    keepAttempt(tables, settlement);
     const message = tables.message(settlement.tenant, settlement.u);
     const { tenant, u } = settlement;
-    if (!message || !applies(tables, message, settlement)) return { tenant, u, applied: false };
+    const applied = message !== undefined && applies(tables, message, settlement);
+    keepAttempt(tables, settlement);
+    if (!applied) return { tenant, u, applied: false };
     const next = write(tables, message, settlement);
     return next ? { tenant, u, applied: true, next } : { tenant, u, applied: true };
   });
@@ -39,8 +28,9 @@ function giveSlotBack(tables: Tables, { tenant, slot, u, attempt }: Settlement):
 function keepAttempt(tables: Tables, s: Settlement): void {
   if (s.outcome === null) return;
   const known = tables.attempt(s.tenant, s.u, s.attempt);
-  if (known && known.finishedAt !== null && known.outcome !== 'unknown' && known.outcome !== 'ambiguous')
-    return;
+  const open =
+    known === undefined || known.finishedAt === null || ['unknown', 'ambiguous'].includes(known.outcome);
+  if (!open && !(s.sid !== undefined && known.sid === null)) return;
   tables.keepAttempt(s.tenant, s.u, {
     attempt: s.attempt,
     redrive: known?.redrive ?? s.redrive,
@@ -60,7 +50,8 @@ function applies(tables: Tables, message: MessageRow, s: Settlement): boolean {
   if (sending) return lane.attempt === s.attempt;
   if (message.state === MESSAGE.unknown && message.attempt === s.attempt && s.state !== MESSAGE.unknown)
     return true;
-  return s.sid !== undefined && s.attempt <= message.attempt && OPEN_TO_EVIDENCE.has(message.state);
+  if (s.sid === undefined || s.attempt > message.attempt || !REFUTABLE.includes(message.state)) return false;
+  return tables.attempt(s.tenant, s.u, s.attempt)?.outcome !== REPORTED_FAILED;
 }
 
 function write(tables: Tables, message: MessageRow, s: Settlement): Head | undefined {
@@ -70,14 +61,14 @@ function write(tables: Tables, message: MessageRow, s: Settlement): Head | undef
   message.due = s.due ?? message.due;
   message.sid = s.sid ?? message.sid;
   message.accountSid = s.accountSid;
-  message.errorClass = s.errorClass ?? null;
+  message.errorClass = s.errorClass ?? (s.outcome === null ? message.errorClass : null);
   message.errorCode = s.errorCode ?? null;
   message.changedAt = tables.clock();
   if (s.event !== null) tables.event(message, s.event, { attempt: s.attempt, detail: s.detail });
   if (s.onward === 'advance')
     return s.state === MESSAGE.dead ? afterDead(tables, message) : advance(tables, message);
   const lane = tables.laneHeadedBy(message);
-  if (lane && s.onward === LANE.open) reopen(tables, lane);
-  else if (lane) Object.assign(lane, { state: s.onward, lease: null });
+  if (lane && s.onward === LANE.open) return reopen(tables, lane);
+  if (lane) Object.assign(lane, { state: s.onward, lease: null });
   return undefined;
 }

@@ -2,7 +2,9 @@ import type { AttemptView } from '../messages/read.js';
 import type { DeadEntry } from '../messages/outbox.js';
 import type { TopicRole } from '../ownership/ownership.js';
 import type { LaneState, StoredState } from '../states.js';
-import type { Pause, Suppression, Tenant } from './port.js';
+import type { Pause } from '../pauses/pauses.js';
+import type { Suppression } from '../suppressions/suppressions.js';
+import type { Tenant } from '../tenants/tenants.js';
 
 /** Due at once: what '-infinity' is in the tables. */
 export const NOW = Number.NEGATIVE_INFINITY;
@@ -87,12 +89,7 @@ export interface OutboxRow {
 }
 
 export interface PauseRow extends Pause {
-  times: number;
-  /** When it began and ends; Infinity: an operator's without end. */
-  readonly from: number;
-  readonly until: number;
-  /** Made by a provider's answer, and not by an operator. */
-  readonly provider: boolean;
+  readonly times: number;
 }
 
 export interface OwnerRow {
@@ -107,7 +104,7 @@ export class Tables {
   readonly tenants = new Map<number, Tenant>();
   readonly owners = new Map<number, OwnerRow>();
   readonly admitted = new Map<string, bigint>();
-  readonly ranges = new Map<string, number>();
+  readonly ranges = new Map<string, { partition: number; topic: string; first: bigint; tries: number }>();
   readonly messages = new Map<string, MessageRow>();
   readonly bodies = new Map<string, { record: Buffer; headers: Readonly<Record<string, string>> }>();
   readonly lanes = new Map<string, LaneRow>();

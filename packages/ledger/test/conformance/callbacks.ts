@@ -1,12 +1,10 @@
-import { MESSAGE } from '@mersal/ledger';
+import { type Callback, type CallbackRule, type Claim, MESSAGE, REPORTED_FAILED } from '@mersal/ledger';
 import { expect, it } from 'vitest';
-import { accepted, type Claim, only, type Port, Stage, type Subject, unknown } from './subject.js';
+import { accepted, only, Stage, type Subject, unknown } from './subject.js';
 
-type Rule = Parameters<Port['applyCallbacks']>[3];
-type Callback = Parameters<Port['applyCallbacks']>[2][number];
-type View = Parameters<Rule>[0];
+type View = Parameters<CallbackRule>[0];
 
-const delivered: Rule = () => ({
+const delivered: CallbackRule = () => ({
   kind: 'apply',
   result: 'settled',
   state: MESSAGE.delivered,
@@ -36,14 +34,14 @@ export function callbacksKeep(subject: () => Subject): void {
     const stage = await Stage.open(subject(), 'view');
     const claim = await stage.claimed('c');
     const seen: View[] = [];
-    const look: Rule = (view) => {
+    const look: CallbackRule = (view) => {
       seen.push(view);
       return { kind: 'ignore', result: 'looked' };
     };
     const elsewhere = { ...callbackOf(claim), u: 'f'.repeat(32) };
     await report(stage, [callbackOf(claim), elsewhere], look);
     await stage.ledger.settle([unknown(claim)]);
-    await report(stage, [{ ...callbackOf(claim), status: 'read' }], look);
+    await report(stage, [{ ...callbackOf(claim), status: 'failed' }], look);
     expect(seen[0]).toMatchObject({
       state: MESSAGE.waiting,
       attempt: 0,
@@ -55,21 +53,23 @@ export function callbacksKeep(subject: () => Subject): void {
       recipient: stage.message('c').recipient,
     });
     expect(seen[1]).toBeNull();
+    expect(seen[0]?.body).toBeNull();
     expect(seen[2]).toMatchObject({
       state: MESSAGE.unknown,
       open: null,
       retries: 1,
       attempted: { outcome: 'ambiguous', sid: null },
+      body: { headers: { ce_id: 'x' } },
     });
     const view = await stage.ledger.readMessage(stage.tenant, claim.u);
-    expect(view?.callbacks.map((one) => one.status)).toEqual(['delivered', 'read']);
+    expect(view?.callbacks.map((one) => one.status)).toEqual(['delivered', 'failed']);
   });
 
   it('of one batch see each other', async () => {
     const stage = await Stage.open(subject(), 'batch');
     const claim = await stage.claimed('c');
     const states: unknown[] = [];
-    const rule: Rule = (view, callback) => {
+    const rule: CallbackRule = (view, callback) => {
       states.push(view?.state);
       return callback.status === 'read'
         ? { kind: 'apply', result: 'risen', state: MESSAGE.read, event: 'read' }
@@ -95,7 +95,7 @@ export function callbacksKeep(subject: () => Subject): void {
     const claim = await stage.claimed('c');
     await stage.ledger.settle([accepted(claim)]);
     const due = subject().now();
-    const rule: Rule = () => ({
+    const rule: CallbackRule = () => ({
       kind: 'apply',
       result: 'repeat',
       state: MESSAGE.retrying,
@@ -106,7 +106,9 @@ export function callbacksKeep(subject: () => Subject): void {
     await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], rule);
     const view = await stage.ledger.readMessage(stage.tenant, claim.u);
     expect(view).toMatchObject({ status: 'retrying', sid: null, error: { class: 'paused', code: 63018 } });
-    expect(view?.attempts).toMatchObject([{ attempt: 1, sid: `SM${claim.u}` }]);
+    expect(view?.attempts).toMatchObject([{ attempt: 1, sid: `SM${claim.u}`, outcome: REPORTED_FAILED }]);
+    // The SID that failed proves nothing any more.
+    expect(only(await stage.ledger.settle([accepted(claim)])).applied).toBe(false);
     expect(await stage.events(claim.u)).toEqual(['queued', 'sent', 'retrying']);
     await stage.admit(stage.message('c'));
     expect(await stage.retry(claim.u, 1, due)).toEqual([claim.u]);
@@ -117,7 +119,7 @@ export function callbacksKeep(subject: () => Subject): void {
     const stage = await Stage.open(subject(), 'effects');
     const claim = await stage.claimed('c');
     const { recipient } = stage.message('c');
-    const rule: Rule = () => ({
+    const rule: CallbackRule = () => ({
       kind: 'apply',
       result: 'settled',
       state: MESSAGE.failed,
@@ -159,7 +161,7 @@ function callbackOf(claim: Claim): Callback {
   };
 }
 
-async function report(stage: Stage, callbacks: readonly Callback[], rule: Rule): Promise<void> {
+async function report(stage: Stage, callbacks: readonly Callback[], rule: CallbackRule): Promise<void> {
   const first = await stage.ledger.admittedOffset(stage.own.partition, 'callbacks');
   const range = { first, next: first + BigInt(callbacks.length) };
   await stage.ledger.applyCallbacks(stage.own, range, callbacks, rule, []);

@@ -47,7 +47,10 @@ export function doubtsKeep(subject: () => Subject): void {
       expect(await stage.status(claim.u)).toBe('unknown');
       expect(await stage.events(claim.u)).toEqual(['queued', 'unknown']);
       expect(mine(await stage.ledger.unknownMessages([stage.own.partition], 100), claim.u)).toEqual([]);
-      expect(mine(await stage.ledger.listUnknown(stage.tenant, 100), claim.u)).toHaveLength(1);
+      expect(mine(await stage.ledger.listUnknown(stage.tenant, 100), claim.u)).toMatchObject([
+        { undecided: true, restaurantId: stage.name, attempt: 1 },
+      ]);
+      expect(await stage.ledger.leaveUndecided(stage.tenant, claim.u, 1)).toEqual({ left: false });
       expect(await stage.heads()).toEqual(onDead === 'skip' ? [follower.u] : []);
     }
   });
@@ -57,16 +60,16 @@ export function doubtsKeep(subject: () => Subject): void {
     const claim = await stage.claimed('c');
     const follower = stage.message('c');
     await stage.admit(follower);
-    const decided = { sid: 'SMx', by: 'me', at: subject().now() };
-    expect(await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(false);
+    const decided = { sid: 'SMx', by: 'me' };
+    expect(await stage.ledger.decideUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(false);
     await stage.ledger.settle([unknown(claim)]);
-    expect(await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(true);
+    expect(await stage.ledger.decideUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(true);
     expect(await stage.ledger.readMessage(stage.tenant, claim.u)).toMatchObject({
       status: 'sent',
       sid: 'SMx',
     });
     expect(await stage.heads()).toEqual([follower.u]);
-    expect(await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(false);
+    expect(await stage.ledger.decideUnknown(stage.tenant, claim.u, 'sent', decided)).toBe(false);
   });
 
   it('or that it was not: it is tried again, also where its conversation went on', async () => {
@@ -76,8 +79,8 @@ export function doubtsKeep(subject: () => Subject): void {
     await stage.admit(follower);
     await stage.ledger.settle([unknown(claim)]);
     await stage.ledger.leaveUndecided(stage.tenant, claim.u, 1);
-    const decided = { by: 'me', at: subject().now() };
-    expect(await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'not_sent', decided)).toBe(true);
+    const decided = { by: 'me' };
+    expect(await stage.ledger.decideUnknown(stage.tenant, claim.u, 'not_sent', decided)).toBe(true);
     expect(await stage.status(claim.u)).toBe('retrying');
     expect(await stage.events(claim.u)).toEqual(['queued', 'unknown', 'retrying']);
     // It was accepted before its follower, so it goes first again.
@@ -89,8 +92,8 @@ export function doubtsKeep(subject: () => Subject): void {
     const stage = await Stage.open(subject(), 'resolve-dead');
     const claim = await stage.claimed('c');
     await stage.ledger.settle([unknown(claim)]);
-    const decided = { by: 'me', at: subject().now() };
-    expect(await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'dead', decided)).toBe(true);
+    const decided = { by: 'me' };
+    expect(await stage.ledger.decideUnknown(stage.tenant, claim.u, 'dead', decided)).toBe(true);
     expect(await stage.status(claim.u)).toBe('dead');
     expect(await stage.events(claim.u)).toEqual(['queued', 'unknown', 'dead']);
     expect(await stage.admit(stage.message('c'))).toHaveLength(1);
@@ -102,7 +105,7 @@ export function doubtsKeep(subject: () => Subject): void {
     await stage.admit(stage.message('c', { priority: 9 }));
     await stage.ledger.settle([unknown(claim)]);
     const { next } = await stage.ledger.leaveUndecided(stage.tenant, claim.u, 1);
-    await stage.ledger.resolveUnknown(stage.tenant, claim.u, 'not_sent', { by: 'me', at: subject().now() });
+    await stage.ledger.decideUnknown(stage.tenant, claim.u, 'not_sent', { by: 'me' });
     expect(await stage.retry(claim.u, 1)).toEqual([]);
     const second = only(await stage.claim([next as never]));
     expect((await stage.ledger.settle([accepted(second)]))[0]?.next?.u).toBe(claim.u);

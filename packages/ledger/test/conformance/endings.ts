@@ -102,15 +102,14 @@ export function endingsKeep(subject: () => Subject): void {
     await stage.admit(waiting);
     await subject().later(200);
     const day = 86_400_000;
-    const bodies = { bodiesOlderThanMs: 100, idsOlderThanMs: day, most: 10_000 };
-    expect(await stage.ledger.prune(bodies)).toBeGreaterThan(0);
+    expect(await stage.ledger.prune({ detailMs: 100, idMs: day }, 10_000)).toBeGreaterThan(0);
     expect(await stage.ledger.readMessage(stage.tenant, claim.u)).toMatchObject({
       status: 'sent',
       record: null,
       attempts: [],
     });
     expect((await stage.ledger.readMessage(stage.tenant, waiting.u))?.record).not.toBeNull();
-    await stage.ledger.prune({ ...bodies, idsOlderThanMs: 100 });
+    await stage.ledger.prune({ detailMs: 100, idMs: 100 }, 10_000);
     expect(await stage.status(claim.u)).toBeUndefined();
     expect(await stage.status(waiting.u)).toBe('queued');
   });

@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto';
 import { randomU } from '@mersal/contracts';
-import { LANE, laneOf, MESSAGE } from '@mersal/ledger';
-import type { MemoryLedger } from '@mersal/ledger/memory';
-
-/** The port that both implementations keep. */
-export type Port = Omit<MemoryLedger, 'saveTenant' | 'readTenants' | 'readChangedTenants' | 'onRateEpoch'>;
-export type Own = Awaited<ReturnType<Port['takeOwnership']>>;
-export type NewMessage = Parameters<Port['admitSends']>[2][number];
-export type Claim = Awaited<ReturnType<Port['claim']>>['claims'][number];
-export type Settlement = Parameters<Port['settle']>[0][number];
-export type Head = Awaited<ReturnType<Port['admitSends']>>[number];
+import {
+  type Claim,
+  type Head,
+  LANE,
+  laneOf,
+  type Ledger,
+  MESSAGE,
+  type NewMessage,
+  type Ownership,
+  recipientOf,
+  type Settlement,
+} from '@mersal/ledger';
 
 export interface TenantSettings {
   readonly onDead?: 'skip' | 'hold';
@@ -18,7 +19,7 @@ export interface TenantSettings {
 
 /** One implementation with what a test needs around it. */
 export interface Subject {
-  readonly ledger: Port;
+  readonly ledger: Ledger;
   /** The ledger's own clock, in ms since 1970. */
   now(): number;
   /** At least so many ms go by on it. */
@@ -41,9 +42,9 @@ export class Stage {
   readonly name: string;
   readonly subject: Subject;
   readonly tenant: number;
-  own: Own;
+  own: Ownership;
 
-  constructor(name: string, subject: Subject, tenant: number, own: Own) {
+  constructor(name: string, subject: Subject, tenant: number, own: Ownership) {
     this.name = name;
     this.subject = subject;
     this.tenant = tenant;
@@ -56,7 +57,7 @@ export class Stage {
     return new Stage(name, subject, id, await subject.ledger.takeOwnership(partition, 'test'));
   }
 
-  get ledger(): Port {
+  get ledger(): Ledger {
     return this.subject.ledger;
   }
 
@@ -69,7 +70,7 @@ export class Stage {
       conversation,
       priority: 5,
       sender: SENDER,
-      recipient: createHash('sha256').update(conversation).digest('hex').slice(0, 32),
+      recipient: recipientOf(conversation),
       acceptedAt: this.subject.now(),
       bodyHash: '00'.repeat(32),
       record: Buffer.from('{"text":"طلبك جاهز 🍽️"}'),
@@ -86,7 +87,7 @@ export class Stage {
     return this.ledger.admitSends(this.own, { first, next: first + BigInt(messages.length) }, placed, []);
   }
 
-  async claim(heads: readonly Head[], more: Partial<typeof LIMITS> = {}): Promise<Claim[]> {
+  async claim(heads: readonly Head[], more: Partial<typeof LIMITS> = {}): Promise<readonly Claim[]> {
     return (await this.ledger.claim([this.own], heads, { ...LIMITS, ...more })).claims;
   }
 
