@@ -173,7 +173,7 @@ export class Engine {
     this.#nextAt = Math.max(this.#nextAt, clock.now() + PAUSE_MS);
     if (error.code === 'rate_epoch') {
       this.#spare.drop();
-      await onRateEpoch();
+      await this.#orWarn(onRateEpoch(), 'the rate group could not be read');
     } else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
   }
 
@@ -285,8 +285,18 @@ export class Engine {
 
   /** The restaurant with the account that the claim was made for; undefined where ours is older and stays so. */
   async #refreshedTenantOf(claim: Claim): Promise<Tenant | undefined> {
-    await this.#parts.tenants.refresh();
+    await this.#orWarn(this.#parts.tenants.refresh(), 'restaurants could not be read');
     return this.#tenantOf(claim);
+  }
+
+  /** What the ledger does not tell now it tells later: no reason to end. */
+  async #orWarn(reading: Promise<void>, message: string): Promise<void> {
+    try {
+      await reading;
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error;
+      this.#parts.logger.warn({ err: error }, message);
+    }
   }
 
   /** One more instant of the same epoch. */

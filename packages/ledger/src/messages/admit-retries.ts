@@ -24,21 +24,28 @@ export function lockLanesOf(tenants: readonly number[], us: readonly string[]): 
 }
 
 /**
- * A conversation's head, by its message's rank: it opens its lane where it heads it already, else it enters where it ranks,
- * before the head only of an open lane. Of several of one conversation its head counts, which the lane waits for. Reads `m (tenant, u, lane, partition, priority, seq, due)`; `states`: of lanes that it
- * opens as their head.
+ * Messages come back to their conversations: `m (tenant, u, lane, partition, priority, seq, due)`. A lane that waited for one of
+ * them (it is its head, and the lane in one of `states`) opens with its first waiting message by rank: one of higher
+ * priority may have come meanwhile, and no newcomer may pass it. Into any other lane they enter by their rank, before the
+ * head only of an open one. Lanes are locked before: what is read of their messages here is true.
  */
 const enterLane = (states: readonly number[]): string => `
       insert into lane as l (tenant, lane, partition, head, priority, seq, due)
-      select * from (
-        select distinct on (m.tenant, m.lane) m.tenant, m.lane, m.partition, m.u, m.priority, m.seq,
-               case when m.due <= clock_timestamp() then '-infinity' else m.due end
-          from m left join lane y on y.tenant = m.tenant and y.lane = m.lane and y.head = m.u
-         order by m.tenant, m.lane, y.head is null, m.priority desc, m.seq) h
+      select tenant, lane, partition, u, priority, seq, case when due <= clock_timestamp() then '-infinity' else due end
+        from (
+          select distinct on (tenant, lane) * from (
+            select m.tenant, m.lane, m.partition, m.u, m.priority, m.seq, m.due from m
+            union all
+            select y.tenant, y.lane, y.partition, z.u, z.priority, z.seq, z.due
+              from m join lane y on y.tenant = m.tenant and y.lane = m.lane and y.head = m.u, lateral (
+                select q.u, q.priority, q.seq, q.due from message q
+                 where q.tenant = y.tenant and q.lane = y.lane and q.state = ${MESSAGE.waiting}
+                 order by q.priority desc, q.seq limit 1) z) c
+           order by tenant, lane, priority desc, seq) h
       on conflict (tenant, lane) do update
          set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due,
              state = ${LANE.open}, attempt = null, lease = null
-       where (l.head = excluded.head and l.state in (${states.join(', ')}))
+       where (l.state in (${states.join(', ')}) and exists (select from m where m.tenant = l.tenant and m.u = l.head))
           or (l.state = ${LANE.open} and (excluded.priority, -excluded.seq) > (l.priority, -l.seq))
       returning l.tenant, l.lane, l.head, l.priority, l.seq, l.due = '-infinity' as ready`;
 
@@ -72,7 +79,7 @@ export function admitRetries(retries: readonly Retry[]): Statement {
 
 /**
  * Dead → waiting by compare-and-set on the redrive count. It gets a new place at its conversation's end, except where the
- * conversation was held for it: there it goes first.
+ * conversation was held for it: there it keeps its own.
  */
 export function admitRedrives(
   redrives: readonly { tenant: number; u: string; redrive: number }[],
@@ -84,7 +91,8 @@ export function admitRedrives(
         select distinct on (tenant, u) * from unnest($1::int[], $2::uuid[], $3::smallint[]) as i(tenant, u, redrive)
       ), m as (
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', redrive = x.redrive + 1, retries = 0,
-               seq = nextval('place'), error_class = null, error_code = null, changed_at = clock_timestamp()
+               seq = case when exists (select from lane l where l.tenant = x.tenant and l.lane = x.lane and l.head = x.u)
+                          then x.seq else nextval('place') end, error_class = null, error_code = null, changed_at = clock_timestamp()
           from i
          where x.tenant = i.tenant and x.u = i.u and x.state = ${MESSAGE.dead} and x.redrive = i.redrive and not x.erased
         returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt, x.due

@@ -64,7 +64,8 @@ export const REPORTED_FAILED = 'failed';
  * any case. A message is settled from `sending` with this attempt, or from `unknown` of this attempt by something
  * more certain. A SID proves acceptance: it also ends a message that was judged not accepted (the coming retry is
  * cancelled) or given up, unless a newer attempt is under way or the provider reported this SID failed. The lane moves
- * only if its head is the settled message; behind a dead one it waits where the restaurant chose `hold`.
+ * only if its head is the settled message; behind a dead one it waits where the restaurant chose `hold`. Where it opens
+ * again its first message by rank is the head: one of higher priority may have come meanwhile, and no newcomer may pass it.
  */
 export function settleStatements(settlements: readonly Settlement[]): Statement[] {
   const column = <T>(pick: (s: Settlement) => T): T[] => settlements.map(pick);
@@ -125,20 +126,24 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
                    and not coalesce(l.head = i.u and l.state = ${LANE.sending}, false)
                    and not exists (select from attempt k where k.tenant = i.tenant and k.u = i.u
                                       and k.attempt = i.attempt and k.outcome = '${REPORTED_FAILED}')))
-          returning x.tenant, x.u, x.lane, x.partition, i.redrive, i.attempt, i.event, i.detail,
+          returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.due, i.redrive, i.attempt, i.event, i.detail,
                     case when i.lane_state is null and i.state = ${MESSAGE.dead}
                           and (select t.on_dead from tenant t where t.id = i.tenant) = 'hold'
                          then ${LANE.held} else i.lane_state end as lane_state
         ), nx as (
           select m.tenant, m.lane, m.u as done, z.u, z.priority, z.seq, z.due
             from m left join lateral (
-              select q.u, q.priority, q.seq, q.due from message q
-               where q.tenant = m.tenant and q.lane = m.lane and q.state = ${MESSAGE.waiting} and q.u <> m.u
-               order by q.priority desc, q.seq limit 1) z on true
-           where m.lane_state is null
+              select c.* from (
+                (select q.u, q.priority, q.seq, q.due from message q
+                  where q.tenant = m.tenant and q.lane = m.lane and q.state = ${MESSAGE.waiting} and q.u <> m.u
+                  order by q.priority desc, q.seq limit 1)
+                union all
+                select m.u, m.priority, m.seq, m.due where m.lane_state = ${LANE.open}) c
+               order by c.priority desc, c.seq limit 1) z on true
+           where m.lane_state is null or m.lane_state = ${LANE.open}
         ), ${ADVANCE_LANES}, kept as (
           update lane l set state = m.lane_state, lease = null
-            from m where l.tenant = m.tenant and l.lane = m.lane and l.head = m.u and m.lane_state is not null
+            from m where l.tenant = m.tenant and l.lane = m.lane and l.head = m.u and m.lane_state <> ${LANE.open}
         ), e as (
           insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
           select partition, tenant, u, redrive, attempt, event, detail::jsonb from m where event is not null
