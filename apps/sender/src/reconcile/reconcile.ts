@@ -217,7 +217,8 @@ function doubtOf(message: UnknownMessage): Doubt {
     from: data.from,
     body: data.content.kind === 'text' ? data.content.text : undefined,
     startedAt: message.startedAt,
-    finishedAt: message.finishedAt,
+    // What a dead sender's kernel still had to send may have arrived until the wait for it was over.
+    finishedAt: message.finishedAt + (message.orphaned ? DEAD_SENDER_MS : 0),
   };
 }
 
