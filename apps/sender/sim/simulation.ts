@@ -182,7 +182,15 @@ function heal(
     awayUntil: timeline.now,
   });
   redis.away.clear();
-  Object.assign(provider.weather, { fates: [['accepted', 1]], listFails: 0, listLagMs: 0 });
+  Object.assign(provider.weather, {
+    fates: [['accepted', 1]],
+    sequels: [
+      ['silent', 1],
+      ['delivered', 1],
+    ],
+    listFails: 0,
+    listLagMs: 0,
+  });
 }
 
 /** Until all messages are over and stay so; an operator lets held conversations go on meanwhile. */
