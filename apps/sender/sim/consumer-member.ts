@@ -28,6 +28,8 @@ export class ConsumerMember {
   readonly #kafka: Kafka;
   readonly #handlers: Handlers;
   #holding: Holding | undefined;
+  /** The newest that it is a member of. */
+  #generation = 0;
   #closed = false;
 
   constructor(kafka: Kafka, host: Host, handlers: Handlers) {
@@ -90,8 +92,9 @@ export class ConsumerMember {
   }
 
   assignIn(ms: number, generation: number, partitions: readonly number[]): void {
+    this.#generation = generation;
     this.host.deliver(ms, () => {
-      if (this.#closed) return;
+      if (this.#closed || generation < this.#generation) return;
       this.#revoke('lost');
       const holding: Holding = {
         generation,

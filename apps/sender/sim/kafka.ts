@@ -158,11 +158,12 @@ export class Kafka {
     this.#generation += 1;
     const { random, weather } = this;
     const members = [...this.#members.values()];
-    const untold = members.filter(
-      (member) => members.length > 1 && random.chance(weather.untold) && member.isIn,
-    );
     // A member that does not answer the call to join in time is out until it comes again.
-    const joined = members.filter((member) => !untold.includes(member) && !member.host.isFrozen);
+    const untold = members.filter(
+      (member) =>
+        member.host.isFrozen || (members.length > 1 && random.chance(weather.untold) && member.isIn),
+    );
+    const joined = members.filter((member) => !untold.includes(member));
     for (const member of untold) {
       this.#members.delete(member.host.name);
       member.missed(random.between(200, 9_000));

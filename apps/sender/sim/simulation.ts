@@ -142,7 +142,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   process.on('unhandledRejection', onRejection);
   try {
     await timeline.run(plan.healAt + 1);
-    await untilOver({ plan, timeline, load, ledger, senders });
+    await untilOver({ plan, timeline, load, ledger, provider });
   } catch (error) {
     violations.push(
       `the run failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
@@ -199,7 +199,7 @@ async function untilOver(world: {
   readonly timeline: Timeline;
   readonly load: Load;
   readonly ledger: ReturnType<typeof createMemoryLedger>;
-  readonly senders: readonly SenderProcess[];
+  readonly provider: Provider;
 }): Promise<void> {
   const { plan, timeline, load, ledger } = world;
   const deadline = plan.healAt + PATIENCE_MS;
@@ -212,6 +212,7 @@ async function untilOver(world: {
       const [tenant] = ledger.readTenants([restaurantId]);
       if (tenant?.status === 'suspended') ledger.saveTenant({ ...tenant, status: 'active' });
     }
+    await decideUnknown(world);
     for (const { id, u, tenant } of load.posted)
       if (statuses.get(id) === 'dead' || statuses.get(id) === 'unknown')
         await ledger.releaseHeld(tenant.id, u);
@@ -220,6 +221,22 @@ async function untilOver(world: {
     if (!isOver(statuses) || !published || !filed) quietSince = undefined;
     else quietSince ??= timeline.now;
     if (quietSince !== undefined && timeline.now - quietSince >= QUIET_MS) return;
+  }
+}
+
+/** An operator asks the provider about what could not be told, and decides. */
+async function decideUnknown(world: {
+  readonly load: Load;
+  readonly ledger: ReturnType<typeof createMemoryLedger>;
+  readonly provider: Provider;
+}): Promise<void> {
+  const { load, ledger, provider } = world;
+  for (const { tenant, u, attempt, undecided } of await ledger.listUnknown(null, 100)) {
+    if (!undecided) continue;
+    const posted = load.posted.find((one) => one.u === u);
+    if (posted) posted.placeless = true;
+    const sid = provider.requests.find((one) => one.messageId === posted?.id && one.attempt === attempt)?.sid;
+    await ledger.decideUnknown(tenant, u, sid === undefined ? 'not_sent' : 'sent', { sid, by: 'operator' });
   }
 }
 

@@ -99,6 +99,19 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     metrics,
   });
 
+  const seek = (topic: string, partition: number, offset: bigint): void =>
+    ports.consumer().seek(topic, partition, offset);
+  const takeover = new Takeover({
+    ledger,
+    logs: ports.logs,
+    topics,
+    owned,
+    dispatch,
+    member,
+    seek,
+    clock,
+    logger,
+  });
   const settlements = new SettleQueue(ledger, {
     retryMs: 250,
     clock,
@@ -138,6 +151,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
       released: true,
     }),
     onSettled: outbox.hint,
+    onFenced: takeover.onFenced,
     onRateEpoch: () => group?.refresh() ?? Promise.resolve(),
     onFatal: fail,
     limits: { leaseMs: leaseMs(options), concurrency },
@@ -174,7 +188,6 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     logger,
   });
 
-  const takeover = new Takeover({ ledger, logs: ports.logs, topics, owned, dispatch, member, logger });
   const commits = new OffsetCommits((offsets) => ports.consumer().commit(offsets), clock, logger);
   const admission = new Admission({
     ledger,
@@ -184,9 +197,10 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     topics,
     partitions,
     callbackRule: createCallbackRule({ ...by, now: () => clock.wall() }),
-    seek: (topic, partition, offset) => ports.consumer().seek(topic, partition, offset),
+    seek,
     commit: commits.note,
     outboxFilled: outbox.hint,
+    onFenced: takeover.onFenced,
     logger,
     metrics,
   });

@@ -34,6 +34,8 @@ export interface AdmissionParts {
   readonly seek: (topic: string, partition: number, offset: bigint) => void;
   readonly commit: (topic: string, partition: number, offset: bigint) => void;
   readonly outboxFilled: () => void;
+  /** Somebody took the partition since. */
+  readonly onFenced: (own: Ownership) => void;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -70,9 +72,7 @@ export class Admission {
       commit(batch.topic, batch.partition, range.next);
     } catch (error) {
       if (error instanceof LedgerError && error.code === 'fenced') {
-        logger.warn({ partition: batch.partition }, 'another sender owns this partition now');
-        owned.remove(batch.partition, own);
-        dispatch.forget(batch.partition);
+        this.#parts.onFenced(own);
         return;
       }
       if (error instanceof LedgerError && error.code === 'offset_gap') {

@@ -1,5 +1,5 @@
 import type { Breakers, StartedBoth } from '@mersal/lanes';
-import { type Claim, type Ledger, LedgerError, type Tenant } from '@mersal/ledger';
+import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { Clock } from '../clock/clock.js';
@@ -23,6 +23,8 @@ export interface EngineParts {
   readonly deliver: (delivery: Delivery) => Promise<Delivered>;
   readonly release: (claim: Claim) => Promise<Delivered>;
   readonly onSettled: () => void;
+  /** Somebody took the partition since. */
+  readonly onFenced: (own: Ownership) => void;
   /** Another epoch of the rate group: read it again. */
   readonly onRateEpoch: () => Promise<void>;
   readonly onFatal: (error: unknown) => void;
@@ -207,7 +209,7 @@ export class Engine {
 
   async #claim(candidates: readonly Candidate[], rateEpoch: number | undefined): Promise<readonly Claim[]> {
     if (candidates.length === 0) return [];
-    const { ledger, dispatch, owned, tenants, limits, logger, metrics } = this.#parts;
+    const { ledger, owned, tenants, limits, metrics } = this.#parts;
     const heads = candidates.map(({ head }) => head);
     const partitions = new Set(heads.map((head) => tenants.byId(head.tenant)?.partition ?? -1));
     const ownerships = [...partitions].flatMap((partition) => owned.get(partition) ?? []);
@@ -216,9 +218,8 @@ export class Engine {
       const answer = await ledger.claim(ownerships, heads, { ...limits, rateEpoch });
       claims = answer.claims;
       for (const partition of answer.fenced) {
-        logger.warn({ partition }, 'another sender owns this partition now');
         const own = ownerships.find((one) => one.partition === partition);
-        if (owned.remove(partition, own)) dispatch.forget(partition);
+        if (own) this.#parts.onFenced(own);
       }
     } finally {
       this.#giveBack(candidates, claims);

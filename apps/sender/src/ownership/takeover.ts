@@ -1,7 +1,8 @@
 import type { TopicNames } from '@mersal/contracts';
 import type { Assignment, KafkaAdmin, PartitionOffset, Revocation } from '@mersal/kafka';
-import { type Ledger, TOPIC_ROLES } from '@mersal/ledger';
+import { type Ledger, type Ownership, TOPIC_ROLES } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
+import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from './owned-partitions.js';
 
@@ -12,14 +13,20 @@ export interface TakeoverParts {
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
   readonly member: string;
+  readonly seek: (topic: string, partition: number, offset: bigint) => void;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
+
+/** A partition that is assigned to this sender and fenced is taken again after this, in ms. */
+const RETAKE_MS = 2_000;
 
 /*
  * Taking a partition over
  *
  *   assigned ─► raise the epoch (fences the old owner) ─► read the admitted offsets ─► seek there ─► read on
- *                                                                └─ the log begins later: retention took records
+ *      ▲                                                    └─ the log begins later: retention took records
+ *      └─ fenced while still assigned: a former owner's request came late, and nobody knows that it owns the partition
  *
  * An owner that did not give its partitions back in order may have died of what it read: see careful-reading.
  *
@@ -28,43 +35,81 @@ export interface TakeoverParts {
  */
 export class Takeover {
   readonly #parts: TakeoverParts;
+  #assignment: Assignment | undefined;
 
   constructor(parts: TakeoverParts) {
     this.#parts = parts;
   }
 
   readonly onAssigned = async (assignment: Assignment): Promise<PartitionOffset[]> => {
-    const { ledger, owned, topics, dispatch, member, logger } = this.#parts;
+    const { dispatch, logger } = this.#parts;
+    this.#assignment = assignment;
     const logStarts = await this.#logStarts();
-    const offsets: PartitionOffset[] = [];
-    await Promise.all(
-      assignment.partitions.map(async (partition) => {
-        const own = await ledger.takeOwnership(partition, member);
-        if (assignment.signal.aborted) return;
-        for (const role of TOPIC_ROLES) {
-          const start = logStarts.get(`${role}/${partition}`) ?? 0n;
-          let next = own.offsets[role];
-          if (next < start && (await ledger.skipToLogStart(own, role, start))) {
-            if (next > 0n)
-              logger.error(
-                { partition, topic: topics[role], from: String(next), to: String(start) },
-                'records were deleted by retention before they were read',
-              );
-            next = start;
-          }
-          offsets.push({ topic: topics[role], partition, offset: next });
-        }
-        owned.add(own);
-      }),
+    const offsets = await Promise.all(
+      assignment.partitions.map((partition) => this.#take(partition, assignment, logStarts)),
     );
-    if (assignment.signal.aborted) {
-      for (const partition of assignment.partitions) owned.remove(partition);
-      return [];
-    }
+    if (assignment.signal.aborted) return [];
     await dispatch.adopt(assignment.partitions);
     logger.info({ partitions: assignment.partitions }, `owns ${assignment.partitions.length} partitions`);
-    return offsets;
+    return offsets.flat();
   };
+
+  /** The ledger says that the partition was taken since. */
+  readonly onFenced = (own: Ownership): void => {
+    const { owned, dispatch, logger } = this.#parts;
+    const { partition } = own;
+    if (!owned.remove(partition, own)) return;
+    dispatch.forget(partition);
+    logger.warn({ partition }, 'another sender owns this partition now');
+    const assignment = this.#assignment;
+    if (assignment?.partitions.includes(partition)) this.#retakeLater(partition, assignment);
+  };
+
+  #retakeLater(partition: number, assignment: Assignment): void {
+    const { owned, dispatch, seek, clock, logger } = this.#parts;
+    clock.after(RETAKE_MS, () => {
+      if (assignment.signal.aborted || owned.get(partition)) return;
+      const retake = async (): Promise<void> => {
+        const offsets = await this.#take(partition, assignment, await this.#logStarts());
+        for (const { topic, offset } of offsets) seek(topic, partition, offset);
+        if (offsets.length === 0) return;
+        await dispatch.adopt([partition]);
+        logger.warn({ partition }, 'it is assigned to this sender still, and was taken again');
+      };
+      retake().catch((error: unknown) => {
+        logger.warn({ err: error, partition }, 'the partition could not be taken again yet');
+        this.#retakeLater(partition, assignment);
+      });
+    });
+  }
+
+  /** Where to read on; nothing where the assignment ended meanwhile. */
+  async #take(
+    partition: number,
+    assignment: Assignment,
+    logStarts: ReadonlyMap<string, bigint>,
+  ): Promise<PartitionOffset[]> {
+    const { ledger, owned, topics, member, logger } = this.#parts;
+    const own = await ledger.takeOwnership(partition, member);
+    const offsets: PartitionOffset[] = [];
+    for (const role of TOPIC_ROLES) {
+      const start = logStarts.get(`${role}/${partition}`) ?? 0n;
+      let next = own.offsets[role];
+      if (next < start && (await ledger.skipToLogStart(own, role, start))) {
+        if (next > 0n)
+          logger.error(
+            { partition, topic: topics[role], from: String(next), to: String(start) },
+            'records were deleted by retention before they were read',
+          );
+        next = start;
+      }
+      offsets.push({ topic: topics[role], partition, offset: next });
+    }
+    // Of a former assignment: what is there now is the next one's.
+    if (assignment.signal.aborted) return [];
+    owned.add(own);
+    return offsets;
+  }
 
   readonly onRevoked = (revocation: Revocation): void => {
     const { ledger, owned, dispatch, logger } = this.#parts;

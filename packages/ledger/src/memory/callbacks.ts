@@ -74,6 +74,7 @@ function write(
     tables.keepAttempt(message.tenant, message.u, {
       attempt,
       redrive: known?.redrive ?? message.redrive,
+      counted: known?.counted ?? true,
       accountSid: known?.accountSid ?? accountSid,
       startedAt: known?.startedAt ?? callback.receivedAt,
       finishedAt: known?.finishedAt ?? null,

@@ -68,6 +68,7 @@ export function unknownMessages(
         finishedAt: attempt.finishedAt ?? message.changedAt,
         accountSid: attempt.accountSid ?? '',
         orphaned: attempt.outcome === 'unknown',
+        counted: attempt.counted,
         ...body,
       },
     ];

@@ -34,6 +34,7 @@ function keepAttempt(tables: Tables, s: Settlement): void {
   tables.keepAttempt(s.tenant, s.u, {
     attempt: s.attempt,
     redrive: known?.redrive ?? s.redrive,
+    counted: known?.counted ?? s.counted,
     accountSid: known?.accountSid ?? s.accountSid,
     startedAt: known?.startedAt ?? s.startedAt,
     finishedAt: s.finishedAt,

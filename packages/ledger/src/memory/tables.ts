@@ -64,6 +64,7 @@ export interface SlotRow {
 export interface AttemptRow extends AttemptView {
   readonly redrive: number;
   readonly accountSid: string | null;
+  readonly counted: boolean;
 }
 
 export interface CallbackRow {
