@@ -12,6 +12,7 @@ import type { Plan } from './plan.js';
 import type { Provider } from './provider.js';
 import { rateGroupOver, type RateGroupRows, type Redis, redisRateOver } from './rate-server.js';
 import type { Story } from './story.js';
+import { keyedRate } from './keyed-rate.js';
 
 export interface Surroundings {
   readonly plan: Plan;
@@ -79,6 +80,7 @@ export class SenderProcess {
                 perSecond,
                 name: host.name,
               },
+        keyedRate: keyedRate(() => host.clock.now()),
         clock: host.clock,
         random: server.random.next,
         logger: this.#logger(),
@@ -91,6 +93,8 @@ export class SenderProcess {
         INSTANCE: host.name,
         PUBLIC_URL: 'https://mersal.invalid',
         TENANT_CONCURRENCY: plan.concurrency,
+        TENANT_RATE_PER_SECOND: null,
+        SENDER_RATE_PER_SECOND: null,
         QUEUE_RETRY_ATTEMPTS: plan.attempts,
         QUEUE_BACKOFF_DELAY: plan.backoffMs,
         TWILIO_TIMEOUT_MS: plan.timeoutMs,

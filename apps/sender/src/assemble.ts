@@ -3,7 +3,7 @@ import type { ConsumerOptions, KafkaAdmin, PartitionConsumer, Publisher } from '
 import { Breakers, LimitWatch, MAX_AGE_MS } from '@mersal/lanes';
 import type { Ledger } from '@mersal/ledger';
 import type { Releases } from '@mersal/lifecycle';
-import { createUnlimitedRate } from '@mersal/limits';
+import { createUnlimitedRate, type KeyedRate } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
 import { Admission } from './admission/admission.js';
@@ -11,12 +11,14 @@ import { createCallbackRule } from './admission/callback-rule.js';
 import { OffsetCommits } from './admission/offset-commits.js';
 import type { Clock } from './clock/clock.js';
 import { createDelivery } from './delivery/deliver-message.js';
+import { NumberPace } from './delivery/number-pace.js';
 import { SettleQueue } from './delivery/settle-queue.js';
 import { Templates } from './delivery/templates.js';
 import { releaseClaim } from './delivery/verdict.js';
 import { Dispatch } from './dispatch/dispatch.js';
 import { Engine } from './dispatch/engine.js';
 import { Gate } from './dispatch/gate.js';
+import { TenantPace } from './dispatch/tenant-pace.js';
 import { OutboxPublisher } from './outbox/outbox-publisher.js';
 import { OwnedPartitions } from './ownership/owned-partitions.js';
 import { Takeover } from './ownership/takeover.js';
@@ -38,6 +40,8 @@ export interface Ports {
   readonly consumer: () => Pick<PartitionConsumer, 'seek' | 'commit'>;
   /** Undefined: no global rate is kept. */
   readonly rate: Pick<RateGroupParts, 'store' | 'redisRate' | 'ping' | 'perSecond' | 'name'> | undefined;
+  /** Rates of restaurants and of their numbers. */
+  readonly keyedRate: KeyedRate;
   readonly clock: Clock;
   /** In [0, 1). */
   readonly random: () => number;
@@ -52,6 +56,8 @@ export type SenderOptions = { readonly topics: TopicNames; readonly partitions: 
   | 'INSTANCE'
   | 'PUBLIC_URL'
   | 'TENANT_CONCURRENCY'
+  | 'TENANT_RATE_PER_SECOND'
+  | 'SENDER_RATE_PER_SECOND'
   | 'QUEUE_RETRY_ATTEMPTS'
   | 'QUEUE_BACKOFF_DELAY'
   | 'TWILIO_TIMEOUT_MS'
@@ -131,11 +137,17 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     settlements,
     breakers,
     by,
+    numbers: numberPace(ports, options),
     publicUrl: options.PUBLIC_URL,
     claimAgeMs: CLAIM_AGE_MS,
     clock,
     logger,
     metrics,
+  });
+  const pace = new TenantPace({
+    rate: ports.keyedRate,
+    perSecondOf: (tenant) => tenants.byId(tenant)?.ratePerSecond ?? options.TENANT_RATE_PER_SECOND,
+    clock,
   });
   const engine = new Engine({
     ledger,
@@ -143,7 +155,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     owned,
     tenants,
     rate: group ?? createUnlimitedRate(now),
-    gate: new Gate({ dispatcher: dispatch.dispatcher, tenants, breakers, clock }),
+    gate: new Gate({ dispatcher: dispatch.dispatcher, tenants, breakers, pace, clock }),
     breakers,
     deliver,
     release: async (claim) => ({
@@ -230,4 +242,13 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
       releases.push('upkeep', () => upkeep.stop());
     },
   };
+}
+
+/** The rate of a sender number, where it is below the global one: else that one keeps it. */
+function numberPace(ports: Ports, options: SenderOptions): NumberPace | undefined {
+  const perSecond = options.SENDER_RATE_PER_SECOND;
+  const global = ports.rate?.perSecond ?? Number.POSITIVE_INFINITY;
+  return perSecond !== null && perSecond < global
+    ? new NumberPace({ rate: ports.keyedRate, perSecond, clock: ports.clock })
+    : undefined;
 }

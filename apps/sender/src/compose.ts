@@ -2,7 +2,7 @@ import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
 import { createAdmin, createConsumer, createPublisher, type KafkaConnection } from '@mersal/kafka';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
-import { connectRedis, createGlobalRate, redisReady } from '@mersal/limits';
+import { connectRedis, createGlobalRate, createKeyedRate, redisReady } from '@mersal/limits';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { createTwilioGateway, type TwilioGateway, type TwilioGatewayOptions } from '@mersal/twilio-gateway';
 import { assemble } from './assemble.js';
@@ -46,6 +46,12 @@ export async function compose(
     onError: (error) => logger.debug({ err: error }, 'Redis'),
   });
   releases.push('redis', () => redis.disconnect());
+  const keyedRedis = connectRedis({
+    url: settings.REDIS_URL,
+    autoPipelining: true,
+    onError: (error) => logger.debug({ err: error }, 'Redis'),
+  });
+  releases.push('redis for rates by key', () => keyedRedis.disconnect());
   if (!(await redisReady(redis, REDIS_PATIENCE_MS)))
     logger.warn({}, 'Redis does not answer: the rate is kept in shares');
 
@@ -102,6 +108,11 @@ export async function compose(
               perSecond,
               name: `${settings.INSTANCE}/${process.pid}`,
             },
+      keyedRate: createKeyedRate({
+        redis: keyedRedis,
+        prefix: `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`,
+        now: () => systemClock.now(),
+      }),
       clock: systemClock,
       random: Math.random,
       logger,

@@ -44,11 +44,15 @@ const base64Key = z
     'must be 32 bytes in base64',
   )
   .refine((text) => /^([0-9A-Za-z_-]+:)?[0-9A-Za-z+/=]+$/.test(text), 'must be base64, or <key id>:<base64>');
-/** `none`, or a positive number. */
-const limit = z.union([z.literal('unlimited').transform(() => null), positive(1_000_000)]) as z.ZodType<
-  number | null,
-  string | undefined
->;
+/** `unlimited`, or a positive number. */
+const limitUpTo = (max: number) =>
+  z.union([z.literal('unlimited').transform(() => null), positive(max)]) as z.ZodType<
+    number | null,
+    string | undefined
+  >;
+const limit = limitUpTo(1_000_000);
+/** Rates by key give instants of 1 ms at the closest. */
+const keyedLimit = limitUpTo(1_000);
 const optional = <T>(schema: z.ZodType<T, string | undefined>) =>
   schema.optional() as z.ZodType<T | undefined, string | undefined>;
 
@@ -139,10 +143,16 @@ export const catalogue = {
     'most message requests at the provider in any 1,000 ms, over all instances',
   ),
   TENANT_RATE_PER_SECOND: variable(
-    limit,
+    keyedLimit,
     'messages/s, or unlimited',
     'unlimited',
     'the same for one restaurant',
+  ),
+  SENDER_RATE_PER_SECOND: variable(
+    keyedLimit,
+    'messages/s, or unlimited',
+    '80',
+    'the same for one sender number, as the provider has it; of effect only below GLOBAL_RATE_PER_SECOND',
   ),
   INGRESS_RATE_PER_TENANT: variable(
     limit,

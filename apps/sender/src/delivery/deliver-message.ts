@@ -5,6 +5,7 @@ import type { Instant } from '@mersal/limits';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
 import type { Clock } from '../clock/clock.js';
+import type { NumberPace } from './number-pace.js';
 import { report } from './report-to-breakers.js';
 import { statusCallbackUrl, toSendRequest } from './request.js';
 import type { SettleQueue } from './settle-queue.js';
@@ -29,6 +30,8 @@ export interface DeliveryParts {
   readonly templates: Templates;
   readonly settlements: SettleQueue;
   readonly breakers: Breakers;
+  /** Undefined: numbers have no rate of their own below the global one. */
+  readonly numbers: NumberPace | undefined;
   /** How failures are weighed. */
   readonly by: VerdictInput['by'];
   readonly publicUrl: string;
@@ -65,10 +68,13 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
 
   /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
   const reach = async (delivery: Delivery): Promise<boolean> => {
+    const { claim, claimedAt } = delivery;
     let instant: Instant | undefined = delivery.instant;
+    if (parts.numbers && !(await parts.numbers.reach(claim.sender, claimedAt + parts.claimAgeMs)))
+      return false;
     for (;;) {
       if (instant && instant.at > clock.now()) await clock.sleep(instant.at - clock.now());
-      if (clock.now() - delivery.claimedAt > parts.claimAgeMs) return false;
+      if (clock.now() - claimedAt > parts.claimAgeMs) return false;
       if (instant?.isValid(clock.now())) return true;
       instant = await delivery.renew();
       if (!instant) return false;

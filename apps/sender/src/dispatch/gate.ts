@@ -1,6 +1,7 @@
 import type { Breakers, Dispatcher, Head, StartedBoth } from '@mersal/lanes';
 import type { Clock } from '../clock/clock.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
+import type { TenantPace } from './tenant-pace.js';
 
 /** A head that may go, as far as the sender itself can tell. */
 export interface Candidate {
@@ -12,6 +13,7 @@ export interface GateParts {
   readonly dispatcher: Dispatcher;
   readonly tenants: TenantDirectory;
   readonly breakers: Breakers;
+  readonly pace: TenantPace;
   readonly clock: Clock;
 }
 
@@ -27,10 +29,17 @@ export class Gate {
   }
 
   async admit(picked: readonly Head[]): Promise<readonly Candidate[]> {
-    const { dispatcher, breakers, clock } = this.#parts;
+    const { dispatcher, breakers, pace, clock } = this.#parts;
+    const paces = await pace.of(picked);
     const now = clock.now();
     const candidates: Candidate[] = [];
-    for (const head of picked) {
+    for (const [n, head] of picked.entries()) {
+      const its = paces[n];
+      if (its?.go === false) {
+        dispatcher.putBack(head);
+        dispatcher.defer(head.tenant, its.until);
+        continue;
+      }
       const account = this.#accountOf(head);
       if (breakers.permits(account, now) > 0) {
         candidates.push({ head, started: breakers.started(account, now) });
