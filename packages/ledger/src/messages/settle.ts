@@ -78,9 +78,10 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
     {
       name: 'settle-lock-slots',
       text: `
-        select 1 from slot s join unnest($1::int[], $2::smallint[]) i(tenant, n) using (tenant, n)
-         order by tenant, n for no key update of s`,
-      values: [tenants, column((s) => s.slot)],
+        select 1 from slot s join unnest($1::int[], $2::smallint[], $3::uuid[], $4::smallint[]) i(tenant, n, u, attempt)
+            on s.tenant = i.tenant and s.n = i.n and s.u = i.u and s.attempt = i.attempt
+         order by s.tenant, s.n for no key update of s`,
+      values: [tenants, column((s) => s.slot), column((s) => s.u), column((s) => s.attempt)],
     },
     {
       name: 'settle-lock-lanes',
