@@ -29,7 +29,7 @@ export function planOf(seed: number, messages: number, kinds: readonly FaultKind
   while (order.length < messages / EVERY) order.push(byWeight(kinds, random));
   return order.map((kind, n) => ({
     at: Math.floor((messages * UNTIL * (n + 0.5)) / order.length),
-    afterMs: between(random, 0, 800),
+    afterMs: between(random, 0, 300),
     fault: kind.draw(random),
   }));
 }

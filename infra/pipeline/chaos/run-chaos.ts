@@ -43,6 +43,8 @@ export interface ChaosReport {
   readonly injected: readonly { readonly kind: string; readonly params: object; readonly told: string }[];
   readonly states: Readonly<Record<string, number>>;
   readonly requests: number;
+  /** Requests by the HTTP status that the provider answered with; 0: with none. */
+  readonly answers: Readonly<Record<string, number>>;
   readonly refusedPosts: number;
   /** Most message requests in any 1,000 ms: by the kernel (null: no tcpdump), and by the provider's clock. */
   readonly rate: { readonly wire: number | null; readonly provider: number };
@@ -57,6 +59,8 @@ const RATE = 80;
 const PER_TENANT = 5;
 /** Of the load, when nothing is accepted although no fault is on. */
 const STUCK_MS = 120_000;
+/** Of a fault before the next messages, in ms. */
+const HEAD_START_MS = 100;
 
 /** Brings up real engines and services, runs the plan's faults under load, and judges by what the provider recorded. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
@@ -138,11 +142,15 @@ class Run {
 
   async faults(): Promise<void> {
     const { plan, messages } = this.#options;
+    this.#load.allow(plan[0]?.at ?? messages);
     for (const [n, step] of plan.entries()) {
-      this.#load.allow(plan[n + 1]?.at ?? messages);
       await this.#until(() => this.#load.posted.length >= step.at, STUCK_MS, `${step.at} messages accepted`);
       await new Promise((next) => setTimeout(next, step.afterMs));
-      await this.#inject(step);
+      const injected = this.#inject(step);
+      // The next messages come while it is on, not before: a fault that meets nobody tells nothing.
+      await new Promise((next) => setTimeout(next, HEAD_START_MS));
+      this.#load.allow(plan[n + 1]?.at ?? messages);
+      await injected;
       await this.#revive();
     }
     this.#load.allow(messages);
@@ -187,15 +195,14 @@ class Run {
     const unended = ended.filter((one) => !one.isFinal && !(inSightWillDo && one.isInSight));
     const rate = { wire: wire ? worstSecond(wire.at) : null, provider: stats.maxPerSecond };
     const perSecond = rate.wire === null ? checkRate(requests, RATE) : overRate(rate.wire);
-    const counts: Record<string, number> = {};
-    for (const { state } of ended) counts[state] = (counts[state] ?? 0) + 1;
     return {
       seed,
       messages,
       seconds: Math.round((performance.now() - this.#startedAt) / 1_000),
       injected: this.#injected,
-      states: counts,
+      states: countOf(ended.map(({ state }) => state)),
       requests: requests.length,
+      answers: countOf(requests.map(({ status }) => String(status ?? 'under way'))),
       refusedPosts: this.#load.refused,
       rate,
       explainedDoubles: doubles.explained,
@@ -257,6 +264,12 @@ class Run {
 function lastWords(lines: readonly string[]): string {
   const bad = lines.filter((line) => /"level":[56]0/.test(line) || !line.startsWith('{'));
   return (bad.length > 0 ? bad : lines).slice(-3).join(' / ');
+}
+
+function countOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }
 
 function overRate(worst: number): Violations {

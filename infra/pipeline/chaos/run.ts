@@ -46,6 +46,11 @@ function tell(report: ChaosReport): void {
   print(`\ninjected: ${[...times].map(([kind, n]) => `${n} × ${kind}`).join(', ')}`);
   const states = Object.entries(report.states).map(([state, n]) => `${n} ${state}`);
   print(`messages: ${states.join(', ')}; ${report.requests} requests at the provider in ${report.seconds} s`);
+  print(
+    `answers: ${Object.entries(report.answers)
+      .map(([status, n]) => `${n} × ${status}`)
+      .join(', ')}`,
+  );
   const { wire, provider } = report.rate;
   print(`most in any 1,000 ms: ${wire ?? '(no tcpdump)'} on the wire, ${provider} by the provider's clock`);
   for (const [name, violations] of Object.entries(report.broken)) {

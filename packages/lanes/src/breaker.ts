@@ -18,6 +18,8 @@ export const BREAKER: BreakerOptions = {
   probeMs: 60_000,
 };
 
+/** How soon to ask again while a probe is under way, in ms. */
+const ASK_AGAIN_MS = 200;
 /** Troubles remembered, newest last. */
 const MOST_TROUBLES = 32;
 
@@ -84,9 +86,13 @@ export class Breaker {
     return now >= this.#openUntil || this.#openUntil - now > this.#options.longestMs ? 1 : 0;
   }
 
-  /** When to ask again; undefined while closed. */
-  get retryAt(): number | undefined {
-    return this.#probe ? this.#probe.at + this.#options.probeMs : this.#openUntil;
+  /**
+   * When to ask again; undefined while closed, not before `now`. While a probe is under way its end may change it all
+   * at any moment: then it is soon.
+   */
+  retryAt(now: number): number | undefined {
+    if (this.#openUntil === undefined) return undefined;
+    return this.#probe ? now + ASK_AGAIN_MS : Math.max(now, this.#openUntil);
   }
 
   /** A request starts: as the probe, where one may go. */

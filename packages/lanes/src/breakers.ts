@@ -50,11 +50,11 @@ export class Breakers {
     return Math.min(this.provider.permits(now), own);
   }
 
-  /** When to ask again; undefined while both are closed. */
-  retryAt(account: string): number | undefined {
-    const own = this.#accounts.get(account)?.retryAt;
-    const { retryAt } = this.provider;
-    return own === undefined || retryAt === undefined ? (own ?? retryAt) : Math.max(own, retryAt);
+  /** When to ask again, not before `now`; undefined while both are closed. */
+  retryAt(account: string, now: number): number | undefined {
+    const own = this.#accounts.get(account)?.retryAt(now);
+    const all = this.provider.retryAt(now);
+    return own === undefined || all === undefined ? (own ?? all) : Math.max(own, all);
   }
 
   started(account: string, now: number): StartedBoth {

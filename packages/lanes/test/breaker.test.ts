@@ -40,7 +40,7 @@ describe('the breaker', () => {
     open(b, 0);
     const lost = b.started(BREAKER.openMs);
     expect(b.permits(BREAKER.openMs + BREAKER.probeMs - 1)).toBe(0);
-    expect(b.retryAt).toBe(BREAKER.openMs + BREAKER.probeMs);
+    expect(b.retryAt(BREAKER.openMs + 50)).toBe(BREAKER.openMs + 250);
     expect(b.permits(BREAKER.openMs + BREAKER.probeMs)).toBe(1);
     expect(b.started(BREAKER.openMs + BREAKER.probeMs).probe).toBe(true);
     b.succeeded(lost, BREAKER.openMs + BREAKER.probeMs + 1);
@@ -59,7 +59,7 @@ describe('the breaker', () => {
     b.succeeded(early[0] as Started, 10);
     expect(b.isOpen).toBe(true);
     for (const [n, started] of early.entries()) b.failed(started, `late${n}`, 20);
-    expect(b.retryAt).toBe(BREAKER.openMs);
+    expect(b.retryAt(20)).toBe(BREAKER.openMs);
     b.succeeded(b.started(BREAKER.openMs), BREAKER.openMs);
     for (const [n, started] of early.entries()) b.failed(started, `later${n}`, BREAKER.openMs + 1);
     expect(b.isOpen).toBe(false);
@@ -185,7 +185,8 @@ describe('breakers by account and for the provider', () => {
     for (let n = 0; n < 4; n += 1) fail(all, `account${n}`, `m${n}`, 'provider', 0);
     expect(fail(all, 'other', 'm', 'provider', 0)).toEqual({ account: false, provider: true });
     expect(all.permits('never seen', 0)).toBe(0);
-    expect(all.retryAt('never seen')).toBe(BREAKER.openMs);
+    expect(all.retryAt('never seen', 0)).toBe(BREAKER.openMs);
+    expect(all.retryAt('never seen', BREAKER.openMs + 5)).toBe(BREAKER.openMs + 5);
     expect(all.troubleAt('never seen', 0)).toBe(true);
   });
   it('an answer that blames the account shows that the provider is well', () => {

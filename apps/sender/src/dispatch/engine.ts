@@ -109,7 +109,7 @@ export class Engine {
       if (most <= 0) {
         const next = Math.min(
           dispatcher.nextReady ?? Number.POSITIVE_INFINITY,
-          this.#parts.breakers.provider.retryAt ?? Number.POSITIVE_INFINITY,
+          this.#parts.breakers.provider.retryAt(this.#parts.clock.now()) ?? Number.POSITIVE_INFINITY,
         );
         await this.#idle.sleep(Math.max(1, Math.min(IDLE_MS, next - clock.now())));
       } else if (this.#nextAt > clock.now()) {

@@ -46,7 +46,7 @@ export class Gate {
         continue;
       }
       dispatcher.putBack(head);
-      dispatcher.defer(head.tenant, Math.max(now + 1, breakers.retryAt(account) ?? now));
+      dispatcher.defer(head.tenant, Math.max(now + 1, breakers.retryAt(account, now) ?? now));
     }
     return candidates;
   }
