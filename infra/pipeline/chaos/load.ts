@@ -14,6 +14,8 @@ export class Load {
   readonly posted: PostedSend[] = [];
   readonly done: Promise<void>;
   refused = 0;
+  /** From the first try to the 202, of every message, in ms. */
+  readonly tookMs: number[] = [];
   readonly #pipeline: Pipeline;
   readonly #messages: number;
   #next = 0;
@@ -51,6 +53,7 @@ export class Load {
   }
 
   async #post(restaurant: string, conversation: string, number: number, n: number): Promise<void> {
+    const startedAt = performance.now();
     const tenant = this.#pipeline.tenant(restaurant);
     const body = { phoneNumber: customer(number), text: orderText(n), conversationId: conversation };
     for (;;) {
@@ -59,6 +62,7 @@ export class Load {
       }).catch(() => undefined);
       if (answer?.status === 202) {
         const id = answer.body['id'] as string;
+        this.tookMs.push(performance.now() - startedAt);
         this.posted.push({ id, restaurantId: restaurant, conversation, priority: 5 });
         return;
       }

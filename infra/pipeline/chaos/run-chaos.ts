@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import {
   checkConcurrency,
   checkNoLoss,
@@ -10,6 +11,7 @@ import {
   type Violations,
 } from '@mersal/testkit';
 import { CallbackProxy } from './callback-proxy.js';
+import { type ChaosReport, countOf, metIn, spread } from './chaos-report.js';
 import { explainDoubles, loggedRequests } from './doubles.js';
 import type { Targets } from './fault.js';
 import { Fleet } from './fleet.js';
@@ -34,24 +36,8 @@ export interface ChaosOptions {
   /** Do not wait for attempts whose end is not known: that they are in sight will do. */
   readonly inSightWillDo?: boolean;
   readonly say: (text: string) => void;
-}
-
-export interface ChaosReport {
-  readonly seed: number;
-  readonly messages: number;
-  readonly seconds: number;
-  readonly injected: readonly { readonly kind: string; readonly params: object; readonly told: string }[];
-  readonly states: Readonly<Record<string, number>>;
-  readonly requests: number;
-  /** Requests by the HTTP status that the provider answered with; 0: with none. */
-  readonly answers: Readonly<Record<string, number>>;
-  readonly refusedPosts: number;
-  /** Most message requests in any 1,000 ms: by the kernel (null: no tcpdump), and by the provider's clock. */
-  readonly rate: { readonly wire: number | null; readonly provider: number };
-  /** Accepted twice because a sender stood still between the check of its claim's age and the socket. */
-  readonly explainedDoubles: readonly string[];
-  /** By the invariant's name; empty is good. */
-  readonly broken: Readonly<Record<string, Violations>>;
+  /** All lines of all services go into this file in the end. */
+  readonly logs?: string | undefined;
 }
 
 const TIMEOUT_MS = 3_000;
@@ -119,7 +105,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     await run.faults();
     const ended = await run.untilFinal(ledger);
     await wire?.stop();
-    return await run.judge(ended, wire);
+    const report = await run.judge(ended, wire);
+    if (options.logs !== undefined) {
+      const senders = fleet.processes.flatMap(({ lines }) => lines);
+      const others = [...pipeline.services].filter(([name]) => !name.startsWith('sender-'));
+      writeFileSync(options.logs, [...senders, ...others.flatMap(([, { lines }]) => lines)].join('\n'));
+    }
+    return report;
   } finally {
     for (const close of closers.toReversed()) await close();
   }
@@ -130,7 +122,7 @@ class Run {
   readonly #targets: Targets;
   readonly #load: Load;
   readonly #startedAt = performance.now();
-  readonly #injected: { kind: string; params: object; told: string }[] = [];
+  readonly #injected: { kind: string; params: object; told: string; from: number; to: number }[] = [];
   /** Of the run itself: what did not come back, and who died. */
   readonly #failures: string[] = [];
 
@@ -199,11 +191,15 @@ class Run {
       seed,
       messages,
       seconds: Math.round((performance.now() - this.#startedAt) / 1_000),
-      injected: this.#injected,
+      injected: this.#injected.map(({ from, to, ...fault }) => ({
+        ...fault,
+        met: metIn(requests, from, to),
+      })),
       states: countOf(ended.map(({ state }) => state)),
       requests: requests.length,
       answers: countOf(requests.map(({ status }) => String(status ?? 'under way'))),
       refusedPosts: this.#load.refused,
+      accepting: spread(this.#load.tookMs),
       rate,
       explainedDoubles: doubles.explained,
       broken: {
@@ -222,12 +218,13 @@ class Run {
 
   async #inject({ fault }: Step): Promise<void> {
     const { kind, params } = fault;
+    const from = Date.now();
     const told = await fault.inject(this.#targets).catch((error: unknown) => {
       const text = error instanceof Error ? error.message : String(error);
       this.#failures.push(`${kind} ${JSON.stringify(params)}: ${text}`);
       return `FAILED: ${text.slice(0, 300)}`;
     });
-    this.#injected.push({ kind, params, told });
+    this.#injected.push({ kind, params, told, from, to: Date.now() });
     const { posted, refused } = this.#load;
     this.#say(`${kind} ${JSON.stringify(params)} ${told}   (${posted.length} accepted, ${refused} refused)`);
   }
@@ -266,17 +263,6 @@ function lastWords(lines: readonly string[]): string {
   return (bad.length > 0 ? bad : lines).slice(-3).join(' / ');
 }
 
-function countOf(names: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
-  return counts;
-}
-
 function overRate(worst: number): Violations {
   return worst > RATE ? [`${worst} requests within 1,000 ms on the wire, ${RATE} are allowed`] : [];
-}
-
-/** Whether every invariant held. */
-export function held(report: ChaosReport): boolean {
-  return Object.values(report.broken).every((violations) => violations.length === 0);
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
+import { type ChaosReport, held } from './chaos-report.js';
 import { planOf } from './plan.js';
-import { type ChaosReport, held, runChaos } from './run-chaos.js';
+import { runChaos } from './run-chaos.js';
 
 const { values } = parseArgs({
   options: {
@@ -10,6 +11,8 @@ const { values } = parseArgs({
     tenants: { type: 'string', default: '12' },
     /** Show what would be done, and do nothing. */
     plan: { type: 'boolean', default: false },
+    /** A file for all lines of all services. */
+    logs: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
 });
@@ -34,6 +37,7 @@ if (values.plan) {
     tenants: Number(values.tenants),
     quietMs: QUIET_MS,
     say,
+    logs: values.logs,
   });
   if (values.json) print(JSON.stringify(report));
   else tell(report);
@@ -51,6 +55,12 @@ function tell(report: ChaosReport): void {
       .map(([status, n]) => `${n} × ${status}`)
       .join(', ')}`,
   );
+  const { median, p99, max } = report.accepting;
+  print(
+    `from POST to 202: median ${median} ms, p99 ${p99} ms, longest ${max} ms; ${report.refusedPosts} refused`,
+  );
+  const idle = report.injected.filter(({ met }) => met.requests === 0).map(({ kind }) => kind);
+  print(`faults during which the provider saw no request: ${idle.length === 0 ? 'none' : idle.join(', ')}`);
   const { wire, provider } = report.rate;
   print(`most in any 1,000 ms: ${wire ?? '(no tcpdump)'} on the wire, ${provider} by the provider's clock`);
   for (const [name, violations] of Object.entries(report.broken)) {
