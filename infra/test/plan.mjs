@@ -33,6 +33,15 @@ const checks = [
   { name: 'knip', command: 'knip', args: [], limitMs: 2 * MINUTE_MS, needsBuild: true },
 ];
 
+/** Runs of the simulation, always the same ones. @type {Step} */
+const simulation = {
+  name: 'simulation',
+  command: 'tsx',
+  args: ['apps/sender/sim/main.ts', '--seed', '1', '--runs', '5000'],
+  limitMs: 15 * MINUTE_MS,
+  needsBuild: true,
+};
+
 /** @param {readonly string[]} filters @param {string} reportPath @returns {Step} */
 function vitest(filters, reportPath) {
   return {
@@ -47,5 +56,7 @@ function vitest(filters, reportPath) {
 
 /** The steps of `npm test`, or of one part of it. @param {string} reportPath @param {readonly string[]} [only] */
 export function planOf(reportPath, only) {
-  return only === undefined ? [build, ...checks, vitest([], reportPath)] : [build, vitest(only, reportPath)];
+  return only === undefined
+    ? [build, ...checks, simulation, vitest([], reportPath)]
+    : [build, vitest(only, reportPath)];
 }

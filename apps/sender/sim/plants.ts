@@ -1,4 +1,4 @@
-import { MESSAGE } from '@mersal/ledger';
+import { type Head, MESSAGE } from '@mersal/ledger';
 import type { MemoryLedger } from '@mersal/ledger/memory';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
 
@@ -60,6 +60,68 @@ export const plants: readonly Plant[] = [
       ...ledger,
       claim: (owned, candidates, limits) =>
         ledger.claim(owned, candidates, { ...limits, rateEpoch: undefined }),
+    }),
+  },
+  {
+    name: 'a conversation goes on while its head is tried again',
+    breaks: /^out of order/,
+    ledger: (ledger) => ({
+      ...ledger,
+      settle: (settlements) =>
+        ledger.settle(
+          settlements.map((one) => (one.state === MESSAGE.retrying ? { ...one, onward: 'advance' } : one)),
+        ),
+    }),
+  },
+  {
+    name: 'leases that ended are not looked for',
+    breaks: /^lost|^not over/,
+    ledger: (ledger) => ({ ...ledger, overdueClaims: async () => [] }),
+  },
+  {
+    name: 'events are forgotten before they are published',
+    breaks: /^untold/,
+    ledger: (ledger) => ({
+      ...ledger,
+      async readOutbox(partitions, most) {
+        const entries = await ledger.readOutbox(partitions, most);
+        await ledger.forgetPublished(entries.map(({ n }) => n));
+        return entries;
+      },
+    }),
+  },
+  {
+    name: 'records that can not be read are dropped',
+    breaks: /^poison/,
+    ledger: (ledger) => ({
+      ...ledger,
+      admitSends: (own, range, messages) => ledger.admitSends(own, range, messages, []),
+    }),
+  },
+  {
+    name: 'priorities upside down',
+    breaks: /^priority/,
+    ledger: (ledger) => {
+      const turned = (heads: readonly Head[]): Head[] =>
+        heads.map((head) => ({ ...head, priority: 10 - head.priority }));
+      return {
+        ...ledger,
+        refill: async (tenants, most) => turned(await ledger.refill(tenants, most)),
+        wake: async (partitions, most) => turned(await ledger.wake(partitions, most)),
+        admitSends: async (own, range, messages, dead) =>
+          turned(await ledger.admitSends(own, range, messages, dead)),
+      };
+    },
+  },
+  {
+    name: 'a neighbour goes first',
+    breaks: /^fairness/,
+    ledger: (ledger) => ({
+      ...ledger,
+      claim: (owned, candidates, limits) => {
+        const first = candidates.filter(({ tenant }) => tenant === 1);
+        return ledger.claim(owned, first.length > 0 ? first : candidates, limits);
+      },
     }),
   },
 ];

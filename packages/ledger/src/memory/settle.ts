@@ -57,7 +57,7 @@ function applies(tables: Tables, message: MessageRow, s: Settlement): boolean {
 
 function write(tables: Tables, message: MessageRow, s: Settlement): Head | undefined {
   message.state = s.state;
-  if (s.outcome !== null) message.attempt = Math.max(message.attempt, s.attempt);
+  message.attempt = Math.max(message.attempt, s.attempt);
   message.retries = Math.max(0, message.retries + (s.counted ? 1 : 0) - (s.refund ? 1 : 0));
   message.due = s.due ?? message.due;
   message.sid = s.sid ?? message.sid;

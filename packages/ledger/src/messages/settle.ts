@@ -60,7 +60,8 @@ export const REFUTABLE: readonly StoredState[] = [
 export const REPORTED_FAILED = 'failed';
 
 /**
- * Settles by (message, attempt), whatever the epoch: evidence counts, from an old owner too. A slot is given back in
+ * Settles by (message, attempt), whatever the epoch: evidence counts, from an old owner too. No number is used a second
+ * time, not even a released claim's: a settlement is repeated where its answer was lost, and must not meet another claim. A slot is given back in
  * any case. A message is settled from `sending` with this attempt, or from `unknown` of this attempt by something
  * more certain. A SID proves acceptance: it also ends a message that was judged not accepted (the coming retry is
  * cancelled) or given up, unless a newer attempt is under way or the provider reported this SID failed. The lane moves
@@ -114,7 +115,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
               or (excluded.sid is not null and attempt.sid is null)
         ), m as (
           update message x
-             set state = i.state, attempt = case when i.outcome is null then x.attempt else greatest(x.attempt, i.attempt) end,
+             set state = i.state, attempt = greatest(x.attempt, i.attempt),
                  retries = greatest(0, x.retries + i.counted - i.refund), due = coalesce(i.due, x.due),
                  sid = coalesce(i.sid, x.sid), account_sid = i.account_sid,
                  error_class = case when i.outcome is null then coalesce(i.error_class, x.error_class) else i.error_class end,
