@@ -36,7 +36,13 @@ const faults: readonly (readonly [Fault, number])[] = [
   ],
   [
     ({ random }, sender) =>
-      sender?.freeze(random.chance(0.5) ? random.between(50, 3_000) : random.between(3_000, 25_000)),
+      sender?.freeze(
+        random.weighted([
+          [random.between(50, 3_000), 9],
+          [random.between(3_000, 25_000), 9],
+          [random.between(65_000, 110_000), 2],
+        ]),
+      ),
     4,
   ],
   [(_, sender) => sender?.stop(), 2],

@@ -49,8 +49,10 @@ const REFUSALS: readonly Fate[] = ['recipient', 'opted_out', 'suspended', 'pause
 const SEQUELS: readonly Sequel[] = ['silent', 'delivered', 'read', 'undelivered', 'failed_limit'];
 
 export function drawPlan(random: Random): Plan {
-  const calm = random.chance(0.08);
-  const messages = random.whole(5, 40);
+  const calm = random.chance(0.1);
+  // A backlog of few restaurants: what decides who goes first.
+  const deep = random.chance(calm ? 0.8 : 0.08);
+  const messages = deep ? random.whole(40, 70) : random.whole(5, 40);
   const troubles = calm ? [] : random.shuffle(TROUBLES).slice(0, random.whole(0, 5));
   const refusals = calm ? [] : random.shuffle(REFUSALS).slice(0, random.whole(0, 2));
   const sequels = random.shuffle(SEQUELS).slice(0, random.whole(1, 3));
@@ -62,18 +64,18 @@ export function drawPlan(random: Random): Plan {
       [3, 2],
       [4, 1],
     ]),
-    tenants: Array.from({ length: random.whole(2, 6) }, (_, n) => ({
+    tenants: Array.from({ length: deep ? 2 : random.whole(2, 6) }, (_, n) => ({
       id: n + 1,
       restaurantId: `r${n + 1}`,
       concurrency: random.chance(0.3) ? random.whole(1, 4) : null,
       onDead: random.chance(0.2) ? 'hold' : 'skip',
-      lanes: random.whole(1, 5),
+      lanes: deep ? random.whole(6, 12) : random.whole(1, 5),
     })),
     messages,
-    loadMs: random.between(500, 12_000),
+    loadMs: deep || random.chance(0.3) ? random.between(100, 1_000) : random.between(500, 12_000),
     healAt: random.between(10_000, 40_000),
-    perSecond: random.pick([undefined, 10, 20, 40, 80]),
-    concurrency: random.whole(1, 5),
+    perSecond: random.pick([undefined, 5, 10, 20, 40, 80]),
+    concurrency: deep ? random.whole(1, 2) : random.whole(1, 5),
     sockets: random.whole(5, 20),
     timeoutMs: 3_000,
     graceMs: 2_000,

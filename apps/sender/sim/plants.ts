@@ -5,16 +5,19 @@ import type { TwilioGateway } from '@mersal/twilio-gateway';
 /** A bug put in on purpose, to see that the simulation finds it. */
 export interface Plant {
   readonly name: string;
+  /** Where to look first: a run that found it. */
+  readonly seed: number;
   /** What it breaks, as the violation's first word says it. */
   readonly breaks: RegExp;
   readonly ledger?: (ledger: MemoryLedger) => MemoryLedger;
   readonly gateway?: (gateway: TwilioGateway) => TwilioGateway;
 }
 
-/** Bugs at the borders of the engine. Those inside it are planted by hand: see docs/decisions. */
+/** Bugs at the borders of the engine. */
 export const plants: readonly Plant[] = [
   {
     name: 'reconciliation without the wait for a dead sender',
+    seed: 61,
     breaks: /^sent \d+ times|^untrue/,
     ledger: (ledger) => ({
       ...ledger,
@@ -24,6 +27,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a listing that failed passes for a whole one',
+    seed: 468,
     breaks: /^sent \d+ times|^untrue/,
     gateway: (gateway) => ({
       ...gateway,
@@ -32,6 +36,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'an unknown outcome is simply tried again',
+    seed: 3,
     breaks: /^sent \d+ times/,
     ledger: (ledger) => ({
       ...ledger,
@@ -45,6 +50,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'one slot too many',
+    seed: 63,
     breaks: /requests of .* at once/,
     ledger: (ledger) => ({
       ...ledger,
@@ -54,16 +60,8 @@ export const plants: readonly Plant[] = [
     }),
   },
   {
-    name: 'claims do not look at the epoch of the rate group',
-    breaks: /requests within 1,000 ms/,
-    ledger: (ledger) => ({
-      ...ledger,
-      claim: (owned, candidates, limits) =>
-        ledger.claim(owned, candidates, { ...limits, rateEpoch: undefined }),
-    }),
-  },
-  {
     name: 'a conversation goes on while its head is tried again',
+    seed: 3,
     breaks: /^out of order/,
     ledger: (ledger) => ({
       ...ledger,
@@ -75,11 +73,13 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'leases that ended are not looked for',
+    seed: 4,
     breaks: /^lost|^not over/,
     ledger: (ledger) => ({ ...ledger, overdueClaims: async () => [] }),
   },
   {
     name: 'events are forgotten before they are published',
+    seed: 1,
     breaks: /^untold/,
     ledger: (ledger) => ({
       ...ledger,
@@ -92,6 +92,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'records that can not be read are dropped',
+    seed: 2,
     breaks: /^poison/,
     ledger: (ledger) => ({
       ...ledger,
@@ -100,6 +101,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'priorities upside down',
+    seed: 7,
     breaks: /^priority/,
     ledger: (ledger) => {
       const turned = (heads: readonly Head[]): Head[] =>
@@ -115,12 +117,14 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a neighbour goes first',
+    seed: 158,
     breaks: /^fairness/,
     ledger: (ledger) => ({
       ...ledger,
-      claim: (owned, candidates, limits) => {
-        const first = candidates.filter(({ tenant }) => tenant === 1);
-        return ledger.claim(owned, first.length > 0 ? first : candidates, limits);
+      async claim(owned, candidates, limits) {
+        const ready = await ledger.readyTenants(owned.map(({ partition }) => partition));
+        const first = candidates.filter(({ tenant }) => tenant === 1 || !ready.includes(1));
+        return ledger.claim(owned, first, limits);
       },
     }),
   },

@@ -1,3 +1,4 @@
+import { byPriority } from '@mersal/lanes';
 import type { Claim, Head } from '@mersal/ledger';
 import type { MemoryLedger } from '@mersal/ledger/memory';
 import type { Plan } from './plan.js';
@@ -54,6 +55,8 @@ export class ClaimWatch {
 
   #passed(ready: Ready, claim: Claim): void {
     const { head } = ready;
+    // Judged where nothing but the engine's own choice keeps a head from its turn.
+    if (!this.#plan.calm) return;
     if (claim.tenant === head.tenant) {
       // The oldest has its own turn, whatever its priority.
       if (claim.priority >= head.priority || claim.seq < head.seq) return;
@@ -64,8 +67,7 @@ export class ClaimWatch {
         );
       return;
     }
-    // Fairness is judged where nothing else keeps a restaurant from its turns.
-    if (!this.#plan.calm) return;
+    if (!this.#isFirst(head)) return;
     const times = (ready.passedByTenants.get(claim.tenant) ?? 0) + 1;
     ready.passedByTenants.set(claim.tenant, times);
     const bound = 2 * this.#plan.concurrency + 6;
@@ -73,6 +75,13 @@ export class ClaimWatch {
       this.violations.push(
         `fairness: ${head.u} of restaurant ${head.tenant} was passed ${bound} times by restaurant ${claim.tenant}`,
       );
+  }
+
+  /** Whose turn is its restaurant's turn; the others wait for theirs behind it. */
+  #isFirst(head: Head): boolean {
+    for (const { head: other } of this.#ready.values())
+      if (other.tenant === head.tenant && byPriority(other, head) < 0) return false;
+    return true;
   }
 
   readonly #partitions = new Map<number, number>();

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { plants } from '../sim/plants.js';
+import { simulate } from '../sim/simulation.js';
+
+/** A changed engine draws other numbers: the run that found a bug may be another one then. */
+const MOST_RUNS = 500;
+
+describe('a run', () => {
+  it('is repeated exactly by its seed', { timeout: 60_000 }, async () => {
+    for (const seed of [2, 9, 22]) {
+      const first = await simulate({ seed, trace: true });
+      const second = await simulate({ seed, trace: true });
+      expect(first.story.length).toBeGreaterThan(20);
+      expect(second.story).toEqual(first.story);
+      expect(second.digest).toBe(first.digest);
+    }
+  });
+
+  it('is another with another seed', async () => {
+    expect((await simulate({ seed: 3 })).digest).not.toBe((await simulate({ seed: 4 })).digest);
+  });
+});
+
+describe('a planted bug is found, by the invariant that it breaks', () => {
+  it.each(plants)('$name', { timeout: 120_000 }, async (plant) => {
+    let seed = plant.seed;
+    const finds = async (): Promise<boolean> =>
+      (await simulate({ seed, plant })).violations.some((violation) => plant.breaks.test(violation));
+    while (!(await finds()) && seed < plant.seed + MOST_RUNS) seed += 1;
+    expect(seed).toBeLessThan(plant.seed + MOST_RUNS);
+    expect((await simulate({ seed })).violations).toEqual([]);
+  });
+});
