@@ -1,11 +1,5 @@
 import type { TopicNames } from '@mersal/contracts';
-import {
-  type InRecord,
-  type OutRecord,
-  type PartitionOffset,
-  PublishError,
-  type Watermarks,
-} from '@mersal/kafka';
+import { type InRecord, type OutRecord, PublishError, type Watermarks } from '@mersal/kafka';
 import { ConsumerMember, type Handlers } from './consumer-member.js';
 import { EPOCH_MS, type Host } from './host.js';
 import type { Random } from './random.js';
@@ -183,5 +177,3 @@ export class Kafka {
     );
   }
 }
-
-export type { PartitionOffset };

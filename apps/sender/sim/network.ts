@@ -47,7 +47,8 @@ export function call<T>(
       }
       work().then(
         (value) => host.deliver(back, () => (failsAfter ? reject(fault()) : resolve(value))),
-        (error: unknown) => host.deliver(back, () => reject(error as Error)),
+        (error: unknown) =>
+          host.deliver(back, () => reject(error instanceof Error ? error : new Error(String(error)))),
       );
     });
   });

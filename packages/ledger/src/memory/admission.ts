@@ -37,7 +37,7 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
       recipient: given.recipient,
       seq: tables.nextPlace(),
       state: scheduled ? MESSAGE.scheduled : MESSAGE.waiting,
-      due: scheduled ? (given.sendAt as number) : NOW,
+      due: scheduled ? given.sendAt : NOW,
       expiresAt: given.expiresAt ?? null,
       redrive: 0,
       attempt: 0,

@@ -195,6 +195,6 @@ export function key(tenant: number, name: string): string {
   return `${tenant}/${name}`;
 }
 
-export function offsetKey(partition: number, topic: TopicRole | string): string {
+export function offsetKey(partition: number, topic: TopicRole): string {
   return `${partition}/${topic}`;
 }
