@@ -79,8 +79,7 @@ async function compare(ledger: LedgerView): Promise<void> {
        select f.row as filed, c.row as copied, f.row = c.row as same from f, c`,
       [OWN],
     );
-    if (row?.same !== true)
-      throw new Error(`a copied ${table} is not what admission writes: ${JSON.stringify(row)}`);
+    if (!row?.same) throw new Error(`a copied ${table} is not what admission writes: ${JSON.stringify(row)}`);
   }
   const [lane] = await ledger.query<{ wrong: number; lanes: number }>(
     `select count(*)::int as lanes, count(*) filter (where m.u is null or m.seq <> l.seq or m.lane <> l.lane)::int as wrong

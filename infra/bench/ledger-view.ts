@@ -3,7 +3,7 @@ import pg from 'pg';
 
 /** A look into the ledger from outside, by SQL. */
 export interface LedgerView {
-  query<T extends object>(sql: string, values?: readonly unknown[]): Promise<T[]>;
+  readonly query: <T extends object>(sql: string, values?: readonly unknown[]) => Promise<T[]>;
   /** How many messages have been filed, in whatever state. */
   filed(): Promise<number>;
   /** Waits until so many messages are there. */

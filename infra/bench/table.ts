@@ -14,9 +14,7 @@ export function table(rows: readonly Row[]): string {
       verdict(row),
     ]),
   ];
-  const widths = (cells[0] as string[]).map((_, at) =>
-    Math.max(...cells.map((line) => line[at]?.length ?? 0)),
-  );
+  const widths = (cells[0] ?? []).map((_, at) => Math.max(...cells.map((line) => line[at]?.length ?? 0)));
   return cells
     .map((line) =>
       line

@@ -61,7 +61,7 @@ async function process_(count) {
   const finished = new Promise((resolve) => (reached = resolve));
   const cpu = process.cpuUsage();
   const startedAt = performance.now();
-  worker.resume();
+  await worker.resume();
   await finished;
   const seconds = (performance.now() - startedAt) / 1_000;
   const { user, system } = process.cpuUsage(cpu);

@@ -1,4 +1,4 @@
-import type { IHeaders, Message, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
+import type { Message, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
 import { createClient, type KafkaConnection, retryOptions } from './connection.js';
 import { createFencedSockets } from './fenced-sockets.js';
 import { kafkajsErrorFacts } from './kafkajs-error.js';
@@ -151,7 +151,7 @@ function topicMessages(records: readonly OutRecord[]): TopicMessages[] {
   for (const { topic, partition, key, value, headers } of records) {
     let messages = byTopic.get(topic);
     if (messages === undefined) byTopic.set(topic, (messages = []));
-    messages.push({ key, value, partition, headers: headers as IHeaders });
+    messages.push({ key, value, partition, headers });
   }
   return [...byTopic].map(([topic, messages]) => ({ topic, messages }));
 }
