@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module';
+import { createRequire, Module } from 'node:module';
 
 /*
  * kafkajs encodes each header of each record into 512 zeroed bytes of its own, its varints by way of arrays, and copies
  * all of that twice: 40 µs a record with eight headers, a third of what a message costs its sender. The encoder of a
  * record is replaced by one that computes the size first and writes once. The bytes are the same, which a test checks
- * against the original. kafkajs loads its own with the first request to produce, so this module must be loaded before;
- * kafkajs is pinned to the version that this was made for.
+ * against the original. It takes the other's place in the cache of modules, so this
+ * one must be loaded before kafkajs has its first request to produce; kafkajs is pinned to the version that this was made for.
  */
 
 /** A record as kafkajs hands it over. */
@@ -22,32 +22,30 @@ interface EncodedRecord {
   readonly buffer: Buffer;
 }
 
-type Encode = (record: EncodableRecord) => EncodedRecord;
-
-const LARGEST_DELTA = 0x3fffffff;
 const MOST_NAMES = 1_000;
 const names = new Map<string, Buffer>();
 
 const load = createRequire(import.meta.url);
 const place = load.resolve('kafkajs/src/protocol/recordBatch/record/v0/index.js');
-/** kafkajs' own; for what the other does not take. */
-export const originalEncodeRecord = load(place) as Encode;
-const loaded = load.cache[place];
-if (loaded) loaded.exports = encodeRecord;
+// Put there unread: hooks on require, as telemetry's, would keep on giving out what was loaded first.
+load.cache[place] = Object.assign(new Module(place), {
+  filename: place,
+  loaded: true,
+  exports: encodeRecord,
+});
 
 export function encodeRecord(record: EncodableRecord): EncodedRecord {
   const { offsetDelta = 0, timestampDelta = 0, key, value, headers = {} } = record;
-  if (!(timestampDelta >= 0 && timestampDelta <= LARGEST_DELTA)) return originalEncodeRecord(record);
   const fields: [name: Buffer, value: Buffer | string, length: number][] = [];
   let size =
-    1 + varintSize(2 * timestampDelta) + varintSize(2 * offsetDelta) + bytesSize(key) + bytesSize(value);
+    1 + varintSize(zigzag(timestampDelta)) + varintSize(2 * offsetDelta) + bytesSize(key) + bytesSize(value);
   for (const name of Object.keys(headers)) {
     const given = headers[name];
     for (const one of Array.isArray(given) ? given : [given]) {
-      const length = byteLength(one);
-      if (length === -1) return originalEncodeRecord(record);
+      const field = one ?? '';
+      const length = byteLength(field);
       const encoded = nameOf(name);
-      fields.push([encoded, one as Buffer | string, length]);
+      fields.push([encoded, field, length]);
       size += varintSize(2 * encoded.length) + encoded.length + varintSize(2 * length) + length;
     }
   }
@@ -56,7 +54,7 @@ export function encodeRecord(record: EncodableRecord): EncodedRecord {
   const buffer = Buffer.allocUnsafe(varintSize(2 * size) + size);
   let at = writeVarint(buffer, 0, 2 * size);
   buffer[at] = 0;
-  at = writeVarint(buffer, at + 1, 2 * timestampDelta);
+  at = writeVarint(buffer, at + 1, zigzag(timestampDelta));
   at = writeVarint(buffer, at, 2 * offsetDelta);
   at = writeBytes(buffer, at, key, byteLength(key));
   at = writeBytes(buffer, at, value, byteLength(value));
@@ -79,15 +77,21 @@ function bytesSize(value: Buffer | string | null | undefined): number {
   return length === -1 ? 1 : varintSize(2 * length) + length;
 }
 
-/** Of an unsigned number below 2³¹. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
+
+/** Of an unsigned number up to the largest safe one. */
 function varintSize(value: number): number {
-  return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
+  let size = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 0x80)) size += 1;
+  return size;
 }
 
 function writeVarint(buffer: Buffer, from: number, value: number): number {
   let at = from;
   let rest = value;
-  for (; rest > 0x7f; rest >>>= 7) buffer[at++] = (rest & 0x7f) | 0x80;
+  for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) buffer[at++] = (rest & 0x7f) | 0x80;
   buffer[at] = rest;
   return at + 1;
 }
