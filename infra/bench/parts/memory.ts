@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { startPipeline } from '@mersal/testkit';
+import { startPipeline, waitFor } from '@mersal/testkit';
 import { fillLedger } from '../fill-ledger.js';
 import { viewLedger } from '../ledger-view.js';
 import type { BenchContext, Part, Row } from '../part.js';
@@ -21,9 +20,13 @@ async function highest(context: BenchContext, waiting: number): Promise<number> 
   try {
     await fillLedger(pipeline, ledger, waiting);
     const sender = await pipeline.startSender('sender-1');
-    await sleep(context.quick ? 10_000 : 40_000);
-    const { accepted } = await pipeline.simulator.stats();
-    if (accepted < 300) throw new Error(`only ${accepted} messages were sent: it was not at work`);
+    const least = context.quick ? 300 : 2_000;
+    let sent = 0;
+    await waitFor(async () => (sent = (await pipeline.simulator.stats()).accepted) >= least, {
+      timeoutMs: 180_000,
+      intervalMs: 500,
+      describe: () => `${least} messages at the provider; there are ${sent}`,
+    });
     return memoryOf(sender.pid).highest;
   } finally {
     await ledger.close();
