@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTwilioGateway, type TwilioGateway } from '../src/index.js';
 import { accountA, accountB, conformance, newRecipient, numberA, numberB, textTo } from './conformance.js';
