@@ -145,8 +145,8 @@ export class ConsumerMember {
     for (const { topic, partition, offset } of offsets) {
       let next = Number(offset);
       const end = this.#kafka.log(topic, partition).length;
-      // As kafkajs does, which may fetch from the committed offset before a seek takes hold.
-      if (random.chance(weather.astray)) next = random.whole(Math.max(0, next - 3), Math.max(end, next));
+      // As kafkajs does, which may fetch from the committed offset before a seek takes hold. What it skips shows in a batch.
+      if (random.chance(weather.astray)) next = random.whole(Math.max(0, next - 3), Math.max(end - 1, next));
       const cursor = { topic, partition, next, busy: false, waiting: false, version: 0 };
       holding.cursors.set(`${topic}/${partition}`, cursor);
       this.#look(holding, cursor);
