@@ -69,7 +69,7 @@ const PROFILED = {
 };
 const [kafka, redis, postgres] = await Promise.all([
   ownKafka(),
-  ownRedis({ appendOnly: true }),
+  ownRedis(),
   ownPostgres({ settings: values.profile === undefined ? {} : PROFILED }),
 ]);
 const context: BenchContext = {

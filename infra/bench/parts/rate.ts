@@ -26,6 +26,12 @@ async function run(context: BenchContext): Promise<Row[]> {
       intervalMs: 500,
       describe: () => `${messages} messages at the provider; there are ${accepted}`,
     });
+    const instants = await Promise.all(
+      ['sender-1', 'sender-2'].map(async (name) => {
+        const text = await (await fetch(`${pipeline.services.get(name)?.url}/metrics`)).text();
+        return text.split('\n').filter((line) => /^mersal_(rate_instants|claims)_total/.test(line));
+      }),
+    );
     const moments = (await pipeline.simulator.requests())
       .map((request) => request.receivedAt)
       .toSorted((a, b) => a - b);
@@ -39,6 +45,7 @@ async function run(context: BenchContext): Promise<Row[]> {
         measured: String(inWindow),
         ratio: inWindow / (LIMIT * (to - from)),
         met: inWindow >= least,
+        detail: { instants },
       },
       {
         what: 'rate: most receipts in any 1,000 ms, by the provider',

@@ -1,4 +1,4 @@
-import { freshDatabase } from '@mersal/testkit';
+import { freshDatabase, ownRedis } from '@mersal/testkit';
 import { drainStage, type Drained } from '../drain.js';
 import type { BenchContext, Part, Row } from '../part.js';
 import { runPeer } from '../run-peer.js';
@@ -19,11 +19,13 @@ async function run(context: BenchContext): Promise<Row[]> {
   const ours: Drained[] = [];
   const peers: Record<'row' | 'empty', PeerResult[]> = { row: [], empty: [] };
   const database = await freshDatabase('bullmq', engines.postgres);
+  // Redis is where its jobs are kept, so it writes them down; ours keeps nothing there that can't be lost.
+  await using redis = await ownRedis({ appendOnly: true });
   for (let round = 0; round < rounds; round += 1) {
     ours.push(await drainStage(context, { ...size, tenants: 10, conversationsEach: 1_000 }));
     for (const way of ['row', 'empty'] as const) {
       const result = await runPeer<PeerResult>('bullmq', [way, size.messages, size.warmUp], {
-        REDIS_URL: engines.redis,
+        REDIS_URL: redis.url,
         DATABASE_URL: database,
       });
       peers[way].push(result);
