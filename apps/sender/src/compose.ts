@@ -35,6 +35,7 @@ export async function compose(
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL,
     application: `sender ${settings.INSTANCE}`,
+    byKey: true,
     onError: (error) => logger.warn({ err: error }, 'a connection to Postgres broke'),
   });
   const ledger = createPostgresLedger(database);

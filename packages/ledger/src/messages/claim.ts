@@ -83,18 +83,26 @@ export function claimStatements(
     {
       name: 'claim',
       text: `
-        with eligible as (
-          select i.tenant, i.lane, i.u, i.o, t.account_sid, p.until as paused_until
+        with eligible as materialized (
+          select i.tenant, i.lane, i.u, i.o, t.account_sid, m.*, p.until as paused_until
             from unnest($1::int[], $2::bigint[], $3::uuid[]) with ordinality i(tenant, lane, u, o)
-            join lane l on l.tenant = i.tenant and l.lane = i.lane and l.head = i.u
-             and l.state = ${LANE.open} and l.due <= clock_timestamp()
-            join owner w on w.partition = l.partition
-            join unnest($4::smallint[], $5::bigint[]) e(partition, epoch) on e.partition = w.partition and e.epoch = w.epoch
-            join tenant t on t.id = i.tenant and t.status = 'active'
-            join message m on m.tenant = i.tenant and m.u = i.u and m.state = ${MESSAGE.waiting}
-             and (m.expires_at is null or m.expires_at > clock_timestamp())
-            left join pause p on p.scope = 'sender' and p.tenant = i.tenant and p.sender = m.sender
-             and p.until > clock_timestamp()
+            cross join lateral (select account_sid from tenant where id = i.tenant and status = 'active' offset 0) t
+            cross join lateral (
+              select l.partition from lane l
+               where l.tenant = i.tenant and l.lane = i.lane and l.head = i.u
+                 and l.state = ${LANE.open} and l.due <= clock_timestamp() offset 0) l
+            join unnest($4::smallint[], $5::bigint[]) e(partition, epoch) on e.partition = l.partition
+            cross join lateral (select 1 from owner w where w.partition = e.partition and w.epoch = e.epoch offset 0) w
+            cross join lateral (
+              select m.attempt as attempts, m.tag, m.conversation, m.priority, m.seq, m.redrive, m.retries, m.sender,
+                     m.recipient, m.error_class, m.accepted_at, m.expires_at
+                from message m
+               where m.tenant = i.tenant and m.u = i.u and m.state + 0 = ${MESSAGE.waiting}
+                 and (m.expires_at is null or m.expires_at > clock_timestamp()) offset 0) m
+            left join lateral (
+              select until from pause p
+               where p.scope = 'sender' and p.tenant = i.tenant and p.sender = m.sender
+                 and p.until > clock_timestamp() offset 0) p on true
            where not exists (
              select from pause q where q.until > clock_timestamp()
                 and (q.scope = 'all' or (q.scope = 'tenant' and q.tenant = i.tenant)))
@@ -103,10 +111,10 @@ export function claimStatements(
           update lane l set due = least(e.paused_until, clock_timestamp() + interval '1 h')
             from eligible e
            where l.tenant = e.tenant and l.lane = e.lane and e.paused_until is not null
-        ), candidate as (
+        ), candidate as materialized (
           select e.*, row_number() over (partition by tenant order by o) as k from eligible e where paused_until is null
-        ), free as (
-          select s.tenant, s.n, s.k
+        ), free as materialized (
+          select s.tenant, array_agg(s.n order by s.k) as ns
             from (select s.tenant, s.n, coalesce(t.concurrency, $7::int) as most,
                          count(*) filter (where s.lease is not null) over (partition by s.tenant) as taken,
                          row_number() over (partition by s.tenant order by s.lease is not null, s.n) as k,
@@ -114,25 +122,24 @@ export function claimStatements(
                     from slot s join tenant t on t.id = s.tenant
                    where s.tenant = any($1::int[])) s
            where s.is_free and s.k <= s.most - s.taken
+           group by s.tenant
         ), l as (
           update lane x
-             set state = ${LANE.sending}, attempt = m.attempt + 1, started_at = clock_timestamp(),
+             set state = ${LANE.sending}, attempt = c.attempts + 1, started_at = clock_timestamp(),
                  lease = clock_timestamp() + $6 * interval '1 ms', account_sid = c.account_sid
-            from candidate c
-            join free f using (tenant, k)
-            join message m on m.tenant = c.tenant and m.u = c.u
-           where x.tenant = c.tenant and x.lane = c.lane
-          returning x.tenant, x.lane, x.head as u, x.attempt, x.lease, x.account_sid, f.n
+            from candidate c join free f using (tenant)
+           where x.tenant = c.tenant and x.lane = c.lane and c.k <= cardinality(f.ns)
+          returning x.attempt, x.lease, f.ns[c.k] as n, c.*
         ), s as (
           update slot y set u = l.u, attempt = l.attempt, lease = l.lease
             from l where y.tenant = l.tenant and y.n = l.n
         )
-        select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, m.tag, m.conversation, m.priority, m.seq, m.redrive,
-               m.retries, m.sender, m.error_class, extract(epoch from m.accepted_at) * 1000 as accepted_at,
-               extract(epoch from m.expires_at) * 1000 as expires_at, b.record, b.headers,
+        select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, l.tag, l.conversation, l.priority, l.seq, l.redrive,
+               l.retries, l.sender, l.error_class, extract(epoch from l.accepted_at) * 1000 as accepted_at,
+               extract(epoch from l.expires_at) * 1000 as expires_at, b.record, b.headers,
                exists (select from suppression z
-                        where z.tenant = m.tenant and z.recipient = m.recipient and z.lifted_at is null) as suppressed
-          from l join message m on m.tenant = l.tenant and m.u = l.u join body b on b.tenant = l.tenant and b.u = l.u`,
+                        where z.tenant = l.tenant and z.recipient = l.recipient and z.lifted_at is null) as suppressed
+          from l cross join lateral (select record, headers from body b where b.tenant = l.tenant and b.u = l.u offset 0) b`,
       values: [
         tenants,
         lanes,

@@ -19,14 +19,15 @@ export interface OutboxEntry {
   readonly record: Buffer | null;
 }
 
-const SELECT = `
+const select = (rows: string): string => `
   select o.n, o.partition, t.restaurant_id, o.u, m.tag, m.conversation, o.redrive, o.attempt, o.state,
          extract(epoch from o.at) * 1000 as at, o.detail, b.headers,
          case when o.state = 'dead' then b.record end as record
-    from outbox o
-    join tenant t on t.id = o.tenant
-    join message m on m.tenant = o.tenant and m.u = o.u
-    left join body b on b.tenant = o.tenant and b.u = o.u`;
+    from (${rows} offset 0) o
+    cross join lateral (select restaurant_id from tenant where id = o.tenant offset 0) t
+    cross join lateral (select tag, conversation from message where tenant = o.tenant and u = o.u offset 0) m
+    left join lateral (select headers, record from body where tenant = o.tenant and u = o.u offset 0) b on true
+   order by o.n`;
 
 /**
  * What is unpublished, whichever transaction wrote it: numbers are given before commits, so a high-water mark would
@@ -35,7 +36,7 @@ const SELECT = `
 export function readOutbox(partitions: readonly number[], most: number): Statement {
   return {
     name: 'read-outbox',
-    text: `${SELECT} where o.partition = any($1::smallint[]) order by o.n limit $2`,
+    text: select('select * from outbox where partition = any($1::smallint[]) order by n limit $2'),
     values: [partitions, most],
   };
 }
@@ -44,7 +45,9 @@ export function readOutbox(partitions: readonly number[], most: number): Stateme
 export function readOrphanedOutbox(olderThanMs: number, most: number): Statement {
   return {
     name: 'read-orphaned-outbox',
-    text: `${SELECT} where o.at < clock_timestamp() - $1 * interval '1 ms' order by o.n limit $2`,
+    text: select(
+      `select * from outbox where at < clock_timestamp() - $1 * interval '1 ms' order by n limit $2`,
+    ),
     values: [olderThanMs, most],
   };
 }

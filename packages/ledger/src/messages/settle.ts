@@ -122,9 +122,9 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
                  error_code = i.error_code, changed_at = clock_timestamp()
             from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
            where x.tenant = i.tenant and x.u = i.u
-             and ((x.state = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)
-               or (x.state = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown})
-               or (i.sid is not null and i.attempt <= x.attempt and x.state in (${REFUTABLE.join(', ')})
+             and ((x.state + 0 = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)
+               or (x.state + 0 = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown})
+               or (i.sid is not null and i.attempt <= x.attempt and x.state + 0 in (${REFUTABLE.join(', ')})
                    and not coalesce(l.head = i.u and l.state = ${LANE.sending}, false)
                    and not exists (select from attempt k where k.tenant = i.tenant and k.u = i.u
                                       and k.attempt = i.attempt and k.outcome = '${REPORTED_FAILED}')))
@@ -150,8 +150,11 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
           insert into outbox (partition, tenant, u, redrive, attempt, state, detail)
           select partition, tenant, u, redrive, attempt, event, detail::jsonb from m where event is not null
         )
-        select m.tenant, m.u, v.lane, v.head, v.priority, v.seq, v.ready
-          from m left join advanced v on v.tenant = m.tenant and v.done = m.u`,
+        select tenant, u, null::bigint as lane, null::uuid as head, null::smallint as priority, null::bigint as seq,
+               null::boolean as ready
+          from m
+        union all
+        select tenant, done, lane, head, priority, seq, ready from advanced`,
       values: [
         tenants,
         lanes,
@@ -180,7 +183,12 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
 }
 
 export function toSettled(settlements: readonly Settlement[], rows: readonly Row[]): Settled[] {
-  const applied = new Map(rows.map((row) => [`${String(row['tenant'] as number)}/${hex(row['u'])}`, row]));
+  const applied = new Map<string, Row>();
+  for (const row of rows) {
+    const key = `${String(row['tenant'] as number)}/${hex(row['u'])}`;
+    // Once for the message, and once more for the lane that went on.
+    if (row['head'] !== null || !applied.has(key)) applied.set(key, row);
+  }
   return settlements.map(({ tenant, u }) => {
     const row = applied.get(`${tenant}/${u}`);
     if (!row) return { tenant, u, applied: false };
