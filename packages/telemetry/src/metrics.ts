@@ -55,7 +55,7 @@ export const metricCatalogue = {
   mersal_rate_instants: {
     kind: 'counter',
     unit: '1',
-    text: 'instants of the global rate that were reserved, and those that were missed and asked for again',
+    text: 'instants of the global rate that were reserved, and those of them that were lost: over before a request was there',
     labels: ['result'],
   },
   mersal_breaker_openings: {

@@ -1,7 +1,6 @@
 import { joinMessageId, rereadEvent } from '@mersal/contracts';
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
-import type { Instant } from '@mersal/limits';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
 import type { Clock } from '../clock/clock.js';
@@ -20,9 +19,8 @@ export interface Delivery {
   readonly started: StartedBoth | undefined;
   /** Monotonic, in ms, from before the claim was sent. */
   readonly claimedAt: number;
-  readonly instant: Instant;
-  /** Another instant, where the first was missed; undefined: give the claim back. */
-  readonly renew: () => Promise<Instant | undefined>;
+  /** Resolves with true when the request may be written; false: not by this time (monotonic, in ms), or never. */
+  readonly reach: (deadline: number) => Promise<boolean>;
 }
 
 export interface DeliveryParts {
@@ -57,8 +55,7 @@ const EFFECTS = {
 /*
  * One attempt
  *
- *                    ┌─ missed: another instant ◄──┐
- *   claimed ─► wait for the instant ─► still valid, the claim still young? ── too old ─► release
+ *   claimed ─► wait for an instant ─► the claim still young? ── too old ─► release
  *                                            │ yes
  *                                            ▼
  *              Twilio ─► outcome ─► verdict ─► settle, with what it says of others
@@ -66,19 +63,11 @@ const EFFECTS = {
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
   const { clock, gateway, templates, settlements, breakers, metrics, logger } = parts;
 
-  /** Waits for an instant that is still valid when it is reached. False: the claim has become too old meanwhile. */
-  const reach = async (delivery: Delivery): Promise<boolean> => {
-    const { claim, claimedAt } = delivery;
-    let instant: Instant | undefined = delivery.instant;
-    if (parts.numbers && !(await parts.numbers.reach(claim.sender, claimedAt + parts.claimAgeMs)))
-      return false;
-    for (;;) {
-      if (instant && instant.at > clock.now()) await clock.sleep(instant.at - clock.now());
-      if (clock.now() - claimedAt > parts.claimAgeMs) return false;
-      if (instant?.isValid(clock.now())) return true;
-      instant = await delivery.renew();
-      if (!instant) return false;
-    }
+  /** Waits until the request may be written. False: the claim has become too old meanwhile. */
+  const reach = async ({ claim, claimedAt, reach: atInstant }: Delivery): Promise<boolean> => {
+    const deadline = claimedAt + parts.claimAgeMs;
+    if (parts.numbers && !(await parts.numbers.reach(claim.sender, deadline))) return false;
+    return (await atInstant(deadline)) && clock.now() <= deadline;
   };
 
   const end = async (settlement: Settlement): Promise<Delivered> => ({

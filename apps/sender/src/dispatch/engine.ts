@@ -1,6 +1,6 @@
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
-import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
+import { type GlobalRate, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { Clock } from '../clock/clock.js';
 import { Nap } from '../clock/nap.js';
@@ -10,7 +10,7 @@ import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';
 import type { Candidate, Gate } from './gate.js';
 import { ClaimTime } from './claim-time.js';
-import { SpareInstants } from './spare-instants.js';
+import { Pacer } from './pacer.js';
 
 export interface EngineParts {
   readonly ledger: Ledger;
@@ -36,7 +36,7 @@ export interface EngineParts {
   readonly metrics: Metrics;
 }
 
-/** The next reservation is asked for this long before the last instant of the one before, in ms: time for its claims. */
+/** Claims are made for instants up to this far ahead, in ms: enough for them to be there in time, and little to wait behind. */
 const AHEAD_MS = 100;
 /** Claims under way at once: while one waits for the ledger the next is made. */
 const ROUNDS = 2;
@@ -52,9 +52,9 @@ const LONGEST_REFUSAL_MS = 1_000;
 /*
  * The loop: permits first, then claims, so that no lease burns while waiting for a permit.
  *
- *   something ready, a socket free ─► reserve instants ─► pick as many heads ─► gate ─► claim ─► deliver each at its instant
- *              ▲                        ▲ left over ◄──────────┤        │         │ refused
- *              └──────── settled ◄──────┴──────────────────────┴────────┴─────────┘ pick another, once
+ *   something ready, a socket free ─► reserve instants ─► pick as many heads ─► gate ─► claim ─► deliver each at an instant
+ *              ▲                                              │        │         │ refused
+ *              └──────── settled ◄────────────────────────────┴────────┴─────────┘ pick another, once
  *
  * Two such rounds are under way at once.
  */
@@ -64,7 +64,7 @@ export class Engine {
   readonly #rounds = new Set<Promise<void>>();
   readonly #refusals = new Map<number, number>();
   readonly #idle: Nap;
-  readonly #spare: SpareInstants;
+  readonly #pacer: Pacer;
   readonly #claimTime = new ClaimTime();
   #running: Promise<void> | undefined;
   /** Picked and not yet claimed. */
@@ -75,7 +75,7 @@ export class Engine {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#idle = new Nap(parts.clock);
-    this.#spare = new SpareInstants(parts.clock);
+    this.#pacer = new Pacer(parts);
     parts.dispatch.onWork(this.#idle.wake);
   }
 
@@ -134,31 +134,23 @@ export class Engine {
     );
   }
 
-  /** Reserves instants and begins a round with them. */
+  /** Has instants reserved and begins a round for them. */
   async #begin(most: number): Promise<void> {
-    const { rate, metrics } = this.#parts;
     try {
-      const spare = this.#spare.take(most);
-      if (spare) {
-        this.#round(spare.instants, spare.epoch);
+      const permits = await this.#pacer.reserve(most, this.#claimTime.leadMs);
+      if (permits.kind === 'wait') {
+        this.#nextAt = permits.retryAt;
         return;
       }
-      const reserved = await rate.reserve(most, this.#claimTime.leadMs);
-      if (reserved.kind === 'wait') {
-        this.#nextAt = reserved.retryAt;
-        return;
-      }
-      metrics.count('mersal_rate_instants', { result: 'reserved' }, reserved.instants.length);
-      const last = reserved.instants.at(-1);
-      this.#nextAt = last ? last.at - AHEAD_MS : 0;
-      this.#round(reserved.instants, reserved.epoch);
+      this.#nextAt = this.#pacer.lastAt - AHEAD_MS;
+      this.#round(permits.count, permits.epoch);
     } catch (error) {
       await this.#recover(error);
     }
   }
 
-  #round(instants: readonly Instant[], rateEpoch: number | undefined): void {
-    const round = this.#use(instants, rateEpoch)
+  #round(permits: number, rateEpoch: number | undefined): void {
+    const round = this.#use(permits, rateEpoch)
       .catch((error: unknown) => this.#recover(error))
       .catch(this.#parts.onFatal)
       .finally(() => {
@@ -174,37 +166,40 @@ export class Engine {
     if (!(error instanceof RateUnavailable) && !(error instanceof LedgerError)) throw error;
     this.#nextAt = Math.max(this.#nextAt, clock.now() + PAUSE_MS);
     if (error.code === 'rate_epoch') {
-      this.#spare.drop();
+      this.#pacer.drop();
       await this.#orWarn(onRateEpoch(), 'the rate group could not be read');
     } else logger.warn({ err: error, code: error.code }, 'dispatch pauses');
   }
 
-  /** Claims heads for the instants; a head that was refused makes way for another, once. */
-  async #use(instants: readonly Instant[], rateEpoch: number | undefined): Promise<void> {
+  /** Claims as many heads as are permitted; a head that was refused makes way for another, once. */
+  async #use(permits: number, rateEpoch: number | undefined): Promise<void> {
     const { clock, dispatch, gate } = this.#parts;
-    let left = [...instants];
-    for (let attempt = 0; attempt < 2 && left.length > 0; attempt += 1) {
-      const picked = dispatch.dispatcher.pick(left.length);
-      this.#claiming += picked.length;
-      const claimedAt = clock.now();
-      let claims: readonly Claim[] = [];
-      try {
-        const candidates = await gate.admit(picked);
-        claims = await this.#claim(candidates, rateEpoch);
-        this.#claimTime.took(clock.now() - claimedAt);
-        left = left.filter((instant) => instant.isValid(clock.now()));
-        for (const claim of claims) {
-          const started = candidates.find(
-            ({ head }) => head.u === claim.u && head.tenant === claim.tenant,
-          )?.started;
-          this.#deliver(claim, started, { claimedAt, rateEpoch, instant: left.shift() ?? missed });
+    let left = permits;
+    try {
+      for (let attempt = 0; attempt < 2 && left > 0; attempt += 1) {
+        const picked = dispatch.dispatcher.pick(left);
+        if (picked.length === 0) return;
+        this.#claiming += picked.length;
+        const claimedAt = clock.now();
+        try {
+          const candidates = await gate.admit(picked);
+          const claims = await this.#claim(candidates, rateEpoch);
+          if (candidates.length > 0) this.#claimTime.took(clock.now() - claimedAt);
+          const started = new Map(candidates.map((one) => [`${one.head.tenant}/${one.head.u}`, one.started]));
+          for (const claim of claims)
+            this.#deliver(claim, {
+              claimedAt,
+              rateEpoch,
+              started: started.get(`${claim.tenant}/${claim.u}`),
+            });
+          left -= claims.length;
+        } finally {
+          this.#claiming -= picked.length;
         }
-      } finally {
-        this.#claiming -= picked.length;
       }
-      if (claims.length === 0 && dispatch.dispatcher.available(1) === 0) break;
+    } finally {
+      this.#pacer.forgo(left, rateEpoch);
     }
-    this.#spare.keep(left, rateEpoch);
   }
 
   async #claim(candidates: readonly Candidate[], rateEpoch: number | undefined): Promise<readonly Claim[]> {
@@ -250,23 +245,22 @@ export class Engine {
 
   #deliver(
     claim: Claim,
-    started: StartedBoth | undefined,
-    permit: { claimedAt: number; rateEpoch: number | undefined; instant: Instant },
+    made: { claimedAt: number; rateEpoch: number | undefined; started: StartedBoth | undefined },
   ): void {
-    const { dispatch, deliver, onSettled, onFatal } = this.#parts;
+    const { dispatch, deliver, gate, onSettled, onFatal } = this.#parts;
+    const { claimedAt, rateEpoch, started } = made;
+    let asked = false;
+    const reach = (deadline: number): Promise<boolean> => {
+      asked = true;
+      return this.#pacer.reach(rateEpoch, deadline);
+    };
     const work = (async () => {
       const tenant = this.#tenantOf(claim) ?? (await this.#refreshedTenantOf(claim));
-      const renew = (): Promise<Instant | undefined> => this.#renew(permit.rateEpoch);
+      if (!tenant && started) gate.abandon(claim, started);
       const delivered = tenant
-        ? await deliver({
-            claim,
-            tenant,
-            started,
-            claimedAt: permit.claimedAt,
-            instant: permit.instant,
-            renew,
-          })
+        ? await deliver({ claim, tenant, started, claimedAt, reach })
         : await this.#parts.release(claim);
+      if (!asked) this.#pacer.forgo(1, rateEpoch);
       dispatch.dispatcher.ended(claim);
       if (delivered.next) dispatch.offer([delivered.next]);
       else if (delivered.released) dispatch.look([claim.tenant]);
@@ -299,22 +293,4 @@ export class Engine {
       this.#parts.logger.warn({ err: error }, message);
     }
   }
-
-  /** One more instant of the same epoch. */
-  async #renew(rateEpoch: number | undefined): Promise<Instant | undefined> {
-    this.#parts.metrics.count('mersal_rate_instants', { result: 'missed' });
-    try {
-      const reserved = await this.#parts.rate.reserve(1);
-      if (reserved.kind === 'wait') {
-        await this.#parts.clock.sleep(Math.max(1, reserved.retryAt - this.#parts.clock.now()));
-        return missed;
-      }
-      return reserved.epoch === rateEpoch ? reserved.instants[0] : undefined;
-    } catch (error) {
-      if (error instanceof RateUnavailable) return undefined;
-      throw error;
-    }
-  }
 }
-
-const missed: Instant = { at: 0, isValid: () => false };

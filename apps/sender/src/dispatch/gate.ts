@@ -52,11 +52,11 @@ export class Gate {
   }
 
   /** The head does not go after all. */
-  abandon(head: Head, started: StartedBoth): void {
+  abandon(head: Pick<Head, 'tenant'>, started: StartedBoth): void {
     this.#parts.breakers.abandoned(this.#accountOf(head), started);
   }
 
-  #accountOf(head: Head): string {
+  #accountOf(head: Pick<Head, 'tenant'>): string {
     return this.#parts.tenants.byId(head.tenant)?.accountSid ?? '';
   }
 }
