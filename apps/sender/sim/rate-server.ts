@@ -3,8 +3,10 @@ import {
   type GlobalRate,
   INSTANT_GRACE_MS,
   type Instant,
-  LONGEST_ROUND_TRIP_MS,
+  LARGEST_UNCERTAINTY_MS,
+  LEAD_MS,
   RateUnavailable,
+  RemoteClock,
   SAFE_SHARE,
 } from '@mersal/limits';
 import type { RateGroupStore } from '../src/rate/rate-group-store.js';
@@ -16,7 +18,6 @@ import type { Timeline } from './timeline.js';
 const MEMBER_GONE_MS = 5_000;
 /** As the script in packages/limits has them, in ms. */
 const HORIZON_MS = 250;
-const LEAD_MS = 8;
 const AFTER_FLUSH_MS = 1_000;
 
 export interface Redis {
@@ -36,12 +37,14 @@ export function redisRateOver(
   const reachable = (): boolean => timeline.now >= (redis.away.get(host.name) ?? 0);
   const atOnce = Math.max(4, Math.ceil(perSecond / 20));
   let connection = 0;
+  const clock = new RemoteClock();
 
   const command = <T>(work: () => T): Promise<T> =>
     new Promise((resolve, reject) => {
       if (!host.leaves()) return;
       const lost = (): void => {
         connection += 1;
+        clock.forget();
         reject(new RateUnavailable(undefined));
       };
       if (!reachable()) {
@@ -57,24 +60,26 @@ export function redisRateOver(
 
   const redisRate: GlobalRate = {
     atOnce,
-    async reserve(most) {
+    async reserve(most, leadMs = LEAD_MS.least) {
+      const lead = Math.min(LEAD_MS.most, Math.max(LEAD_MS.least, leadMs));
       const count = Math.max(1, Math.min(most, atOnce));
       const sentAt = host.clock.now();
       const over = connection;
-      const { ahead, granted } = await command(() => {
+      const { ahead, granted, time } = await command(() => {
         const now = timeline.now;
-        const tat = Math.max(redis.tat ?? now + AFTER_FLUSH_MS, now + LEAD_MS);
+        const tat = Math.max(redis.tat ?? now + AFTER_FLUSH_MS, now + lead);
         redis.tat ??= tat;
         const wait = tat - now;
-        if (wait > HORIZON_MS) return { ahead: wait, granted: false };
+        if (wait > HORIZON_MS) return { ahead: wait, granted: false, time: now };
         redis.tat = tat + count * intervalMs;
-        return { ahead: wait, granted: true };
+        return { ahead: wait, granted: true, time: now };
       });
       if (!granted) return { kind: 'wait', retryAt: sentAt + Math.max(1, ahead - 200) };
-      if (host.clock.now() - sentAt > LONGEST_ROUND_TRIP_MS || over !== connection)
+      if (over === connection) clock.note(sentAt, host.clock.now(), time);
+      if (over !== connection || clock.uncertainty > LARGEST_UNCERTAINTY_MS)
         return { kind: 'wait', retryAt: host.clock.now() };
       const instants = Array.from({ length: count }, (_, i): Instant => {
-        const at = sentAt + ahead + i * intervalMs;
+        const at = clock.toLocal(time + ahead) + i * intervalMs;
         return { at, isValid: (moment) => moment <= at + INSTANT_GRACE_MS && over === connection };
       });
       return { kind: 'instants', instants };

@@ -1,12 +1,13 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RemoteClock } from './remote-clock.js';
 import { HORIZON_US, reservingGcra } from './reserving-gcra.lua.js';
 import { claimScript } from './script-owner.js';
 
 /** The share of the limit that is used: what is left absorbs the jitter of clocks, timers and the network. */
 export const SAFE_SHARE = 0.9625;
-/** A round trip to Redis longer than this voids what it reserved, in ms: the instants can't be placed well enough. */
-export const LONGEST_ROUND_TRIP_MS = 10;
+/** Where Redis' clock is known less well than this, in ms, what was reserved is void: it can't be placed well enough. */
+export const LARGEST_UNCERTAINTY_MS = 10;
 /** An instant not used within this time after it is void, in ms. */
 export const INSTANT_GRACE_MS = 15;
 const FEWEST_AT_ONCE = 4;
@@ -79,8 +80,10 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
   });
   // Counts connections: instants of an earlier one are void, its Redis may have been another or emptied.
   let connection = 0;
+  const clock = new RemoteClock();
   redis.on('close', () => {
     connection += 1;
+    clock.forget();
   });
   const atOnce = Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20));
 
@@ -96,14 +99,16 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
         answer = await limiter.consume(options.key, count, { customDuration: lead });
       } catch (rejected) {
         if (rejected instanceof RateLimiterRes) {
-          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs(rejected) - ASK_AGAIN_MS) };
+          const { aheadMs } = timesOf(rejected);
+          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs - ASK_AGAIN_MS) };
         }
         throw new RateUnavailable(rejected);
       }
-      if (now() - sentAt > LONGEST_ROUND_TRIP_MS || over !== connection) {
-        return { kind: 'wait', retryAt: now() };
-      }
-      const first = sentAt + aheadMs(answer);
+      if (over !== connection) return { kind: 'wait', retryAt: now() };
+      const { aheadMs, redisMs } = timesOf(answer);
+      clock.note(sentAt, now(), redisMs);
+      if (clock.uncertainty > LARGEST_UNCERTAINTY_MS) return { kind: 'wait', retryAt: now() };
+      const first = clock.toLocal(redisMs + aheadMs);
       const instants = Array.from({ length: count }, (_, i): Instant => {
         const at = first + i * intervalMs;
         return { at, isValid: (moment) => moment <= at + INSTANT_GRACE_MS && over === connection };
@@ -128,7 +133,8 @@ export function createUnlimitedRate(now: () => number): GlobalRate {
   };
 }
 
-/** The script answers in µs as text, so that nothing is rounded to whole ms. */
-function aheadMs(answer: RateLimiterRes): number {
-  return Number.parseFloat(`${answer.msBeforeNext}`) / 1_000;
+/** The script answers in µs as text, so that nothing is rounded to whole ms: how far ahead, and Redis' time. */
+function timesOf(answer: RateLimiterRes): { readonly aheadMs: number; readonly redisMs: number } {
+  const [ahead = Number.NaN, time = Number.NaN] = `${answer.msBeforeNext}`.split(' ').map(Number);
+  return { aheadMs: ahead / 1_000, redisMs: time / 1_000 };
 }

@@ -6,7 +6,7 @@ export {
   INSTANT_GRACE_MS,
   type Instant,
   LEAD_MS,
-  LONGEST_ROUND_TRIP_MS,
+  LARGEST_UNCERTAINTY_MS,
   RateUnavailable,
   type Reservation,
   SAFE_SHARE,
@@ -20,6 +20,7 @@ export {
   type KeyedRateOptions,
   type RateAsk,
 } from './keyed-rate.js';
+export { RemoteClock } from './remote-clock.js';
 export { connectRedis, type RedisOptions, redisReady } from './redis.js';
 export { type GroupView, type MemberView, nextGroup, REDIS_BACK_MS } from './group-decision.js';
 export { createShare } from './share.js';

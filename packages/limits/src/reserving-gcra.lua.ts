@@ -29,8 +29,8 @@ if lost then
   redis.call('set', KEYS[1], string.format('%.0f', tat), 'EX', ${KEEP_S})
 end
 if ahead > ${HORIZON_US} then
-  return { ARGV[3] + 1, string.format('%.0f', ahead) }
+  return { ARGV[3] + 1, string.format('%.0f %.0f', ahead, now) }
 end
 redis.call('set', KEYS[1], string.format('%.0f', tat + ARGV[1] * interval), 'EX', ${KEEP_S})
-return { ARGV[1], string.format('%.0f', ahead) }
+return { ARGV[1], string.format('%.0f %.0f', ahead, now) }
 `;

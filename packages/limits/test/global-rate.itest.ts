@@ -4,7 +4,7 @@ import {
   createKeyedRate,
   type GlobalRate,
   INSTANT_GRACE_MS,
-  LONGEST_ROUND_TRIP_MS,
+  LARGEST_UNCERTAINTY_MS,
   type Reservation,
 } from '@mersal/limits';
 import { engines, ownRedis, randomName } from '@mersal/testkit';
@@ -117,7 +117,7 @@ describe('the global rate', () => {
     expect(instant.isValid(instant.at + INSTANT_GRACE_MS + 0.1)).toBe(false);
   });
 
-  it('counts instants from when the request was sent, and voids those whose round trip was too long', async () => {
+  it('voids what it gave while the clock of Redis is not known well enough, and needs one quick answer for that', async () => {
     const redis = connectRedis({ url: (await engines()).redis, onError: () => undefined });
     open.push(redis);
     await expect.poll(() => redis.status).toBe('ready');
@@ -126,16 +126,19 @@ describe('the global rate', () => {
     // Read once before and once after the round trip: the second is made to look later.
     const now = (): number => performance.now() + (reads++ % 2 === 1 ? slow : 0);
     const limiter = createGlobalRate({ redis, key: randomName('rate'), perSecond: 80, now });
-    await instants(limiter, 1);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    reads = 0;
-    slow = LONGEST_ROUND_TRIP_MS + 1;
+    slow = LARGEST_UNCERTAINTY_MS + 1;
     expect((await limiter.reserve(1)).kind).toBe('wait');
-    reads = 0;
     slow = 0;
+    reads = 0;
+    await instants(limiter, 1);
+    // Known by now: a slow answer takes nothing away from what it gives.
+    reads = 0;
+    slow = 30;
     const sentAt = performance.now();
-    const got = await instants(limiter, 1);
+    const got = await limiter.reserve(1);
+    if (got.kind !== 'instants') throw new Error('void');
     expect((got.instants[0]?.at ?? 0) - sentAt).toBeGreaterThanOrEqual(0);
+    expect((got.instants[0]?.at ?? 0) - sentAt).toBeLessThan(300);
   });
 
   it('starts a whole second late where its key is missing, for whoever asks first', async () => {
@@ -146,7 +149,7 @@ describe('the global rate', () => {
     const askedAt = performance.now();
     expect((await limiter.reserve(1)).kind).toBe('wait');
     expect((await instants(limiter, 1)).instants[0]?.at).toBeGreaterThanOrEqual(
-      askedAt + 1_000 - LONGEST_ROUND_TRIP_MS,
+      askedAt + 1_000 - LARGEST_UNCERTAINTY_MS,
     );
   });
 
