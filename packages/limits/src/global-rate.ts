@@ -12,7 +12,7 @@ export const LARGEST_UNCERTAINTY_MS = 10;
 export const INSTANT_GRACE_MS = 15;
 const FEWEST_AT_ONCE = 4;
 /** How far ahead the first instant is where the caller does not say, and the least and the most that it may say, in ms. */
-export const LEAD_MS = { least: 8, most: 80 } as const;
+export const LEAD_MS = { least: 8, most: 150 } as const;
 /** A refused caller asks again this long before its instant, in ms: a little inside of the horizon. */
 const ASK_AGAIN_MS = (HORIZON_US / 1_000) * 0.8;
 

@@ -36,10 +36,13 @@ export interface EngineParts {
   readonly metrics: Metrics;
 }
 
-/** Claims are made for instants up to this far ahead, in ms: enough for them to be there in time, and little to wait behind. */
-const AHEAD_MS = 100;
-/** Claims under way at once: while one waits for the ledger the next is made. */
-const ROUNDS = 2;
+/**
+ * Instants are reserved up to this far ahead, in ms: as far as claims need to be there in time, and no further, as the next
+ * message, however urgent, waits behind them.
+ */
+const AHEAD_MS = { least: 60, most: 230 } as const;
+/** Claims under way at once: while one waits for the ledger the next are made. */
+const ROUNDS = 3;
 /** Without work it looks again after this, in ms. */
 const IDLE_MS = 500;
 /** After a failure of Redis or Postgres, in ms. */
@@ -56,7 +59,7 @@ const LONGEST_REFUSAL_MS = 1_000;
  *              ▲                                              │        │         │ refused
  *              └──────── settled ◄────────────────────────────┴────────┴─────────┘ pick another, once
  *
- * Two such rounds are under way at once.
+ * A few such rounds are under way at once.
  */
 export class Engine {
   readonly #parts: EngineParts;
@@ -137,12 +140,13 @@ export class Engine {
   /** Has instants reserved and begins a round for them. */
   async #begin(most: number): Promise<void> {
     try {
-      const permits = await this.#pacer.reserve(most, this.#claimTime.leadMs);
+      const { leadMs } = this.#claimTime;
+      const permits = await this.#pacer.reserve(most, leadMs);
       if (permits.kind === 'wait') {
         this.#nextAt = permits.retryAt;
         return;
       }
-      this.#nextAt = this.#pacer.lastAt - AHEAD_MS;
+      this.#nextAt = this.#pacer.lastAt - Math.min(AHEAD_MS.most, Math.max(AHEAD_MS.least, 2 * leadMs));
       this.#round(permits.count, permits.epoch);
     } catch (error) {
       await this.#recover(error);
