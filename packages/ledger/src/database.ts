@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { isRepeatable, toLedgerError } from './errors.js';
+import { query } from './one-write.js';
 
 /** One SQL statement with its values. `name` makes it a prepared statement of its connection. */
 export interface Statement {
@@ -83,13 +84,13 @@ export function openDatabase(options: DatabaseOptions): Database {
   };
 
   return {
-    run: (statement) => lend(async (client) => (await client.query(toQuery(statement))).rows),
+    run: (statement) => lend(async (client) => (await query(client, toQuery(statement))).rows),
     transaction: (statements) =>
       lend(async (client) => {
         const answers = [
-          client.query('begin'),
-          ...statements.map((statement) => client.query(toQuery(statement))),
-          client.query('commit'),
+          query(client, 'begin'),
+          ...statements.map((statement) => query(client, toQuery(statement))),
+          query(client, 'commit'),
         ];
         const settled = await Promise.allSettled(answers);
         for (const answer of settled) if (answer.status === 'rejected') throw answer.reason;
@@ -98,14 +99,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     conversation: (work) =>
       lend(async (client) => {
         // Not awaited by itself: it travels with the first statements.
-        const begun = client.query('begin');
+        const begun = query(client, 'begin');
         try {
-          const result = await work(async (statement) => (await client.query(toQuery(statement))).rows);
+          const result = await work(async (statement) => (await query(client, toQuery(statement))).rows);
           await begun;
-          await client.query('commit');
+          await query(client, 'commit');
           return result;
         } catch (error) {
-          await Promise.allSettled([begun, client.query('rollback')]);
+          await Promise.allSettled([begun, query(client, 'rollback')]);
           throw error;
         }
       }),

@@ -3,7 +3,8 @@ import { LedgerError } from './errors.js';
 import type { Ledger, QueueCounts, Range } from './ledger.js';
 import { admitRedrives, admitRetries, lockLanesOf } from './messages/admit-retries.js';
 import { admitSends, headsOf } from './messages/admit-sends.js';
-import { applyCallbacks } from './messages/callbacks.js';
+import { GroupCommit } from './group-commit.js';
+import { applyCallbacks, type CallbackBatch, type CallbackResult } from './messages/callbacks.js';
 import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
 import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
@@ -47,6 +48,12 @@ import { liftSuppression, listSuppressions, toSuppression } from './suppressions
 
 /** The ledger in Postgres: a statement a file, put together to transactions here. */
 export function createPostgresLedger(database: Database): Ledger {
+  /** They come from every partition, few at a time, and are in no hurry. */
+  const callbackGroup = new GroupCommit<CallbackBatch, CallbackResult[]>({
+    run: (batches) => applyCallbacks(database, batches),
+    lingerMs: 10,
+    most: 64,
+  });
   /** What every admission begins with: the fence, the offset, the records that can't be filed. */
   const admission = (
     own: Ownership,
@@ -126,7 +133,7 @@ export function createPostgresLedger(database: Database): Ledger {
     },
     async applyCallbacks(own, range, callbacks, rule, dead) {
       const rest = admission(own, 'callbacks', range, dead).slice(1);
-      return applyCallbacks(database, own, callbacks, rule, rest);
+      return callbackGroup.call({ own, callbacks, rule, more: rest });
     },
 
     readyTenants: async (partitions) =>

@@ -55,7 +55,7 @@ export const metricCatalogue = {
   mersal_rate_instants: {
     kind: 'counter',
     unit: '1',
-    text: 'instants of the global rate that were reserved, and those of them that were lost: over before a request was there',
+    text: 'instants of the global rate that were reserved, and those of them that were lost: unused, over before a request was there; late, the process woke too late for one that waited',
     labels: ['result'],
   },
   mersal_breaker_openings: {

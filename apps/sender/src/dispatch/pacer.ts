@@ -25,7 +25,7 @@ interface Waiter {
  *
  *   reserve ─► instants, promised to claims ─► claimed ─► reach ─► written at the next instant
  *                 │      └ not claimed: spare, for the next claims      │
- *                 └ over before anybody was there: lost                 └ none left: one reservation for all who wait
+ *                 └ over before anybody was there, or woken too late    └ none left: one reservation for all who wait
  *
  * All are of one epoch of the rate group: with a new one they are void, and who waits for them gives its claim back.
  */
@@ -103,7 +103,9 @@ export class Pacer {
     while (this.#instants[lost]?.isValid(now) === false) lost += 1;
     if (lost === 0) return;
     this.#instants.splice(0, lost);
-    this.#parts.metrics.count('mersal_rate_instants', { result: 'lost' }, lost);
+    const late = Math.min(lost, this.#waiting.length);
+    this.#parts.metrics.count('mersal_rate_instants', { result: 'late' }, late);
+    this.#parts.metrics.count('mersal_rate_instants', { result: 'unused' }, lost - late);
   }
 
   /** Lets those write whose instant has come, and sees to the next. */

@@ -24,8 +24,8 @@ const SWEEP_EVERY_MS = 5_000;
 /** Without a hint it looks by itself, in ms. */
 const IDLE_MS = 1_000;
 const RETRY_MS = 500;
-/** Lets what is settled in the same moment share a read, in ms. */
-const LINGER_MS = 25;
+/** Lets what is settled in about the same moment share a read, a publication and a deletion, in ms. */
+const LINGER_MS = 100;
 
 /*
  * Outbox rows of the owned partitions go to Kafka and are deleted once it acknowledged them. A crash between the two

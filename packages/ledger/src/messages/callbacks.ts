@@ -66,20 +66,29 @@ export interface CallbackResult {
   readonly decision: CallbackDecision;
 }
 
+/** A batch of one partition's callbacks. */
+export interface CallbackBatch {
+  readonly own: Ownership;
+  readonly callbacks: readonly Callback[];
+  readonly rule: CallbackRule;
+  /** What its admission writes besides. */
+  readonly more: readonly Statement[];
+}
+
 /**
- * Applies callbacks in one fenced transaction: lock the lanes, read, decide by the rule, write. Slots are not
- * touched: a request counts until its answer or its lease's end, whatever a callback says.
+ * Applies batches of different partitions in one transaction, fenced for each: lock the lanes, read, decide by the rule,
+ * write. Slots are not touched: a request counts until its answer or its lease's end, whatever a callback says.
  */
 export async function applyCallbacks(
   database: Database,
-  own: Ownership,
-  callbacks: readonly Callback[],
-  rule: CallbackRule,
-  more: readonly Statement[],
-): Promise<CallbackResult[]> {
-  return database.conversation(async (run) => {
-    const [, , rows] = await Promise.all([
-      run(requireOwner(own)),
+  batches: readonly CallbackBatch[],
+): Promise<CallbackResult[][]> {
+  const ordered = batches.toSorted((a, b) => a.own.partition - b.own.partition);
+  const all = ordered.flatMap(({ callbacks, rule }) => callbacks.map((callback) => ({ callback, rule })));
+  const callbacks = all.map(({ callback }) => callback);
+  const results = await database.conversation(async (run) => {
+    const answers = await Promise.all([
+      ...ordered.map(({ own }) => run(requireOwner(own))),
       run(
         lockLanesOf(
           callbacks.map((c) => c.tenant),
@@ -88,9 +97,9 @@ export async function applyCallbacks(
       ),
       run(readViews(callbacks)),
     ]);
-    const views = new Map(rows.map((row) => [row['o'] as string, toView(row)]));
+    const views = new Map((answers.at(-1) ?? []).map((row) => [row['o'] as string, toView(row)]));
     const seen = new Map<string, CallbackView>();
-    const results = callbacks.map((callback, at) => {
+    const decided = all.map(({ callback, rule }, at) => {
       const key = `${callback.tenant}/${callback.u}/${callback.attempt}`;
       const view = seen.get(key) ?? views.get(String(at + 1)) ?? null;
       const decision = rule(view, callback);
@@ -98,17 +107,24 @@ export async function applyCallbacks(
       if (view && decision.kind === 'apply') seen.set(key, after(view, callback, decision));
       return { callback, decision };
     });
-    const applied = results.filter((result) => result.decision.kind === 'apply');
+    const applied = decided.filter((result) => result.decision.kind === 'apply');
     const effects = applied.flatMap(({ decision }) => (decision as Applied).effects ?? []);
     const writes = [
       ...effectStatements(effects.toSorted((a, b) => a.tenant - b.tenant)),
-      keepCallbacks(results),
+      ...(decided.length > 0 ? [keepCallbacks(decided)] : []),
       ...(applied.length > 0 ? [writeCallbacks(latest(applied))] : []),
-      ...more,
+      ...ordered.flatMap(({ more }) => more),
     ];
     await Promise.all(writes.map(run));
-    return results;
+    return decided;
   });
+  const byBatch = new Map<CallbackBatch, CallbackResult[]>();
+  let at = 0;
+  for (const batch of ordered) {
+    byBatch.set(batch, results.slice(at, at + batch.callbacks.length));
+    at += batch.callbacks.length;
+  }
+  return batches.map((batch) => byBatch.get(batch) ?? []);
 }
 
 function after(view: CallbackView, callback: Callback, decision: Applied): CallbackView {
