@@ -62,8 +62,17 @@ export function openDatabase(options: DatabaseOptions): Database {
     idleTimeoutMillis: 30_000,
     pipeline: true,
   });
-  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', options.onError);
+  // A connection that breaks says so by an event, several times, and also while it is lent or given back as broken: the pool
+  // listens to idle ones only, and an event nobody listens to ends the process.
+  pool.on('connect', (client) => {
+    let told = false;
+    client.on('error', (error) => {
+      if (!told) options.onError(error);
+      told = true;
+    });
+  });
+  // Its own event repeats that of an idle connection, which it replaces.
+  pool.on('error', () => undefined);
 
   const lend = async <T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> => {
     for (let left = DEADLOCK_TRIES; ; left -= 1) {
