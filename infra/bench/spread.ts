@@ -14,15 +14,3 @@ export function spread(values: readonly number[], digits = 0): string {
   if (values.length === 1) return text(values[0] as number);
   return `${text(median(values))} (${text(Math.min(...values))}–${text(Math.max(...values))})`;
 }
-
-/** Most of these moments (ms) within any window of this length. */
-export function mostWithin(moments: readonly number[], windowMs: number): number {
-  const sorted = moments.toSorted((a, b) => a - b);
-  let from = 0;
-  let most = 0;
-  for (const [to, moment] of sorted.entries()) {
-    while (moment - (sorted[from] as number) >= windowMs) from += 1;
-    most = Math.max(most, to - from + 1);
-  }
-  return most;
-}

@@ -1,8 +1,6 @@
-import { startPipeline, waitFor } from '@mersal/testkit';
+import { mostWithin, startPipeline, waitFor, WireWatch } from '@mersal/testkit';
 import { publishBacklog } from '../load.js';
 import type { BenchContext, Part, Row } from '../part.js';
-import { mostWithin } from '../spread.js';
-import { watchWire } from '../wire.js';
 
 const LIMIT = 80;
 
@@ -16,9 +14,10 @@ async function run(context: BenchContext): Promise<Row[]> {
     latencyMs: 100,
     engines: context.engines,
   });
+  let wire: WireWatch | undefined;
   try {
     await publishBacklog(pipeline, { messages, conversationsEach: 20 });
-    const wire = watchWire(Number(new URL(pipeline.simulator.url).port));
+    wire = await WireWatch.start(Number(new URL(pipeline.simulator.url).port));
     await Promise.all([pipeline.startSender('sender-1'), pipeline.startSender('sender-2')]);
     let accepted = 0;
     await waitFor(async () => (accepted = (await pipeline.simulator.stats()).accepted) >= messages, {
@@ -55,19 +54,20 @@ async function run(context: BenchContext): Promise<Row[]> {
         met: most <= LIMIT,
       },
     ];
-    const onWire = await wire?.stop();
-    if (onWire) {
-      const mostOnWire = mostWithin(onWire, 1_000);
+    await wire?.stop();
+    if (wire) {
+      const mostOnWire = mostWithin(wire.at, 1_000);
       rows.push({
         what: 'rate: most requests in any 1,000 ms, on the wire',
         target: `≤ ${LIMIT}`,
-        measured: `${mostOnWire} of ${onWire.length}`,
+        measured: `${mostOnWire} of ${wire.at.length}`,
         ratio: mostOnWire / LIMIT,
-        met: mostOnWire <= LIMIT && onWire.length >= messages,
+        met: mostOnWire <= LIMIT && wire.at.length >= messages,
       });
     }
     return rows;
   } finally {
+    await wire?.stop();
     await pipeline.stop();
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mostWithin, percentile, spread } from '../spread.js';
+import { percentile, spread } from '../spread.js';
 
 describe('percentiles', () => {
   it('are values that were measured', () => {
@@ -12,13 +12,5 @@ describe('percentiles', () => {
   it('are shown with the range of what repeats', () => {
     expect(spread([3, 1, 2])).toBe('2 (1–3)');
     expect(spread([1.25], 1)).toBe('1.3');
-  });
-});
-
-describe('most within a window', () => {
-  it('counts windows that begin anywhere, and leaves their end out', () => {
-    expect(mostWithin([0, 400, 999, 1_000, 1_399], 1_000)).toBe(4);
-    expect(mostWithin([0, 1_000, 2_000], 1_000)).toBe(1);
-    expect(mostWithin([], 1_000)).toBe(0);
   });
 });

@@ -2,7 +2,6 @@ import type { SeenRequest } from '@mersal/testkit';
 import { describe, expect, it } from 'vitest';
 import { explainDoubles, loggedRequests } from '../chaos/doubles.js';
 import { faultKinds, planOf } from '../chaos/plan.js';
-import { worstSecond } from '../chaos/wire-count.js';
 
 const shown = (seed: number, messages: number) =>
   planOf(seed, messages).map(({ at, afterMs, fault }) => ({
@@ -86,10 +85,4 @@ describe('a message that was accepted twice', () => {
     );
     expect([explained.length, unexplained.length]).toEqual([0, 1]);
   });
-});
-
-it('the most in any 1,000 ms is counted over sliding seconds, whatever the order', () => {
-  expect(worstSecond([])).toBe(0);
-  expect(worstSecond([1_998, 0, 999, 1_000])).toBe(3);
-  expect(worstSecond([0, 1_000, 2_000])).toBe(1);
 });

@@ -1,9 +1,11 @@
 export type { EngineAddresses } from './engines.js';
 export { engines, freshDatabase, ownKafka, ownPostgres, ownRedis, randomName } from './engines.js';
+export { mostWithin } from './most-within.js';
 export { type Pipeline, type PipelineOptions, type PipelineTenant, startPipeline } from './pipeline.js';
 export { type ServiceProcess, startService } from './service-process.js';
 export { type SeenRequest, SimulatorClient, type SimulatorStats } from './simulator-client.js';
 export { waitFor } from './wait-for.js';
+export { WireWatch } from './wire-watch.js';
 export {
   checkConcurrency,
   checkNoDouble,

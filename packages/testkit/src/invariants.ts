@@ -1,3 +1,4 @@
+import { mostWithin } from './most-within.js';
 import type { SeenRequest } from './simulator-client.js';
 
 export type { SeenRequest } from './simulator-client.js';
@@ -92,12 +93,9 @@ export function checkConcurrency(
 
 /** Invariant 5: requests in any 1,000 ms. */
 export function checkRate(requests: readonly SeenRequest[], limit: number): Violations {
-  const at = requests.map((request) => request.receivedAt).toSorted((a, b) => a - b);
-  let from = 0;
-  let worst = 0;
-  for (const [to, moment] of at.entries()) {
-    while (moment - (at[from] as number) >= 1_000) from += 1;
-    worst = Math.max(worst, to - from + 1);
-  }
+  const worst = mostWithin(
+    requests.map((request) => request.receivedAt),
+    1_000,
+  );
   return worst > limit ? [`${worst} requests within 1,000 ms, ${limit} are allowed`] : [];
 }

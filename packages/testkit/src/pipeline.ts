@@ -30,6 +30,8 @@ export interface PipelineOptions {
   readonly latencyMs?: number;
   /** Engines of the test's own instead of the shared ones of its run. */
   readonly engines?: Partial<EngineAddresses>;
+  /** Aborted, it kills every service at once, also those that are just starting. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The whole pipeline as processes, on real engines, with a queue and a database of its own. */
@@ -56,6 +58,7 @@ export interface Pipeline {
 }
 
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
+  const { signal } = options;
   const { kafka, redis, postgres } = await allEngines(options.engines ?? {});
   const queue = randomName('wa');
   const database = await freshDatabase('pipeline', postgres);
@@ -91,11 +94,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     ...options.env,
   };
   const mersal = (...args: string[]): Promise<string> =>
-    run([join(root, 'apps/cli/bin/mersal.mjs'), ...args], env);
-  await mersal('migrate', 'deploy');
-  await mersal('topics', 'ensure');
-  await mersal('tenants', 'seed', '--file', join(directory, 'tenants.json'));
-
+    run([join(root, 'apps/cli/bin/mersal.mjs'), ...args], env, signal);
   const services = new Map<string, ServiceProcess>();
   const starts = new Map<string, { readonly app: string; readonly more: Record<string, string> }>();
   const start = async (
@@ -104,7 +103,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     more: Record<string, string> = {},
   ): Promise<ServiceProcess> => {
     starts.set(name, { app, more });
-    const service = await startService({ app, name, env: { ...env, ...more } });
+    const service = await startService({ app, name, env: { ...env, ...more }, signal });
     services.set(name, service);
     return service;
   };
@@ -112,13 +111,22 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     await Promise.all([...services.values()].toReversed().map((service) => service.stop()));
     rmSync(directory, { recursive: true, force: true });
   };
+  const provision = async (): Promise<void> => {
+    await mersal('migrate', 'deploy');
+    await mersal('topics', 'ensure');
+    await mersal('tenants', 'seed', '--file', join(directory, 'tenants.json'));
+  };
   try {
-    await start('twilio-simulator', 'twilio-simulator', {
-      PORT: String(simulatorPort),
-      SIMULATOR_ACCOUNTS: join(directory, 'accounts.json'),
-      ...(options.latencyMs === undefined ? {} : { SIMULATOR_LATENCY_MS: String(options.latencyMs) }),
-    });
-    await Promise.all([
+    // The provider needs none of what the command line makes.
+    await allOf([
+      provision(),
+      start('twilio-simulator', 'twilio-simulator', {
+        PORT: String(simulatorPort),
+        SIMULATOR_ACCOUNTS: join(directory, 'accounts.json'),
+        ...(options.latencyMs === undefined ? {} : { SIMULATOR_LATENCY_MS: String(options.latencyMs) }),
+      }),
+    ]);
+    await allOf([
       start('ingress', 'ingress-1', { PORT: String(port) }),
       ...Array.from({ length: options.senders ?? 1 }, (_, n) => start('sender', `sender-${n + 1}`)),
       ...Array.from({ length: options.cacheMetrics ?? 0 }, (_, n) =>
@@ -156,6 +164,12 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
 }
 
+/** As Promise.all, but a failure is told once all have settled: what comes up late would not be stopped. */
+async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
+  const settled = await Promise.allSettled(work);
+  for (const one of settled) if (one.status === 'rejected') throw one.reason;
+}
+
 async function allEngines(given: Partial<EngineAddresses>): Promise<EngineAddresses> {
   const { kafka, redis, postgres } = given;
   if (kafka && redis && postgres !== undefined) return { kafka, redis, postgres };
@@ -172,12 +186,19 @@ function newTenant(restaurantId: string, n: number): PipelineTenant {
   };
 }
 
-async function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+async function run(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  signal?.throwIfAborted();
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env['PATH'] ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 60_000,
   });
+  const kill = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
   let out = '';
   let err = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
@@ -185,6 +206,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   const code = await new Promise<number | string>((resolve) => {
     child.once('close', (exit, signal) => resolve(exit ?? signal ?? 'unknown'));
   });
+  signal?.removeEventListener('abort', kill);
   if (code !== 0)
     throw new Error(`mersal ${args.slice(1).join(' ')} ended with ${String(code)}:\n${err}${out}`);
   return out;

@@ -33,8 +33,11 @@ export async function startService(options: {
   readonly nodeArgs?: readonly string[];
   /** Wait until /health/ready answers 200. Default true. */
   readonly untilReady?: boolean;
+  /** Aborted, it kills the process, whether it is up already or not. */
+  readonly signal?: AbortSignal | undefined;
 }): Promise<ServiceProcess> {
-  const { app, name } = options;
+  const { app, name, signal } = options;
+  signal?.throwIfAborted();
   const port = await choosePort(0);
   const cwd = join(root, 'apps', app);
   const child: ChildProcess = spawn(
@@ -68,6 +71,11 @@ export async function startService(options: {
       resolve(ended);
     });
   });
+  const kill = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
+  // It may have been aborted while the port was chosen.
+  if (signal?.aborted) kill();
+  void exit.then(() => signal?.removeEventListener('abort', kill));
   const url = `http://127.0.0.1:${port}`;
   const service: ServiceProcess = {
     name,
@@ -77,7 +85,7 @@ export async function startService(options: {
     get ended() {
       return ended;
     },
-    signal: (signal) => void child.kill(signal),
+    signal: (which) => void child.kill(which),
     stop: async () => {
       if (ended !== undefined) return ended;
       child.kill('SIGTERM');
@@ -91,8 +99,7 @@ export async function startService(options: {
     try {
       await waitFor(
         async () => {
-          if (ended !== undefined)
-            throw new Error(`${name} ended with ${ended}:\n${lines.slice(-20).join('\n')}`);
+          if (ended !== undefined) return true;
           const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
           return answer?.status === 200;
         },
@@ -101,8 +108,10 @@ export async function startService(options: {
           describe: () => `${name} to be ready; it said:\n${lines.slice(-20).join('\n')}`,
         },
       );
+      if (ended !== undefined)
+        throw new Error(`${name} ended with ${ended}:\n${lines.slice(-20).join('\n')}`);
     } catch (error) {
-      child.kill('SIGKILL');
+      kill();
       throw error;
     }
   }

@@ -11,7 +11,7 @@ function filterOf(port: number): string {
  * Message requests as the kernel saw them go out, by tcpdump. A provider process that stalls on a busy machine counts
  * bunches that never were; the kernel does not.
  */
-export class WireCount {
+export class WireWatch {
   /** ms since 1970, with fractions. */
   readonly at: number[] = [];
   readonly #child: ChildProcess;
@@ -33,12 +33,12 @@ export class WireCount {
       });
   }
 
-  /** Undefined where tcpdump is not installed, or may not listen. */
-  static async start(port: number): Promise<WireCount | undefined> {
+  /** Listens already when it resolves. Undefined where tcpdump is not installed, or may not listen. */
+  static async start(port: number): Promise<WireWatch | undefined> {
     const child = spawn('tcpdump', ['-i', 'lo', '-tt', '-n', '-l', '-B', '8192', filterOf(port)], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const count = new WireCount(child);
+    const watch = new WireWatch(child);
     const listens = await new Promise<boolean>((resolve) => {
       child.once('error', () => resolve(false));
       child.once('close', () => resolve(false));
@@ -46,23 +46,12 @@ export class WireCount {
         if (text.includes('listening on')) resolve(true);
       });
     });
-    return listens ? count : undefined;
+    return listens ? watch : undefined;
   }
 
+  /** Resolves once `at` holds all that was seen. */
   async stop(): Promise<void> {
     if (this.#isRunning) this.#child.kill('SIGTERM');
     await this.#ended;
   }
-}
-
-/** The most moments within any 1,000 ms. */
-export function worstSecond(moments: readonly number[]): number {
-  const sorted = moments.toSorted((a, b) => a - b);
-  let from = 0;
-  let worst = 0;
-  for (const [to, moment] of sorted.entries()) {
-    while (moment - (sorted[from] as number) >= 1_000) from += 1;
-    worst = Math.max(worst, to - from + 1);
-  }
-  return worst;
 }
