@@ -1,5 +1,5 @@
 import { createConnection } from 'node:net';
-import { between, faultKind, type FaultKind, pause } from './fault.js';
+import { between, faultKind, type FaultKind, pause, type Targets } from './fault.js';
 
 export const engineFaults: readonly FaultKind[] = [
   faultKind({
@@ -7,9 +7,10 @@ export const engineFaults: readonly FaultKind[] = [
     weight: 1,
     draw: (random) => ({ downMs: between(random, 300, 3_000) }),
     inject: async ({ kafka }, { downMs }) => {
-      await kafka.kill();
+      const broker = owned(kafka);
+      await broker.kill();
       await pause(downMs);
-      await kafka.start();
+      await broker.start();
     },
   }),
   faultKind({
@@ -17,9 +18,10 @@ export const engineFaults: readonly FaultKind[] = [
     weight: 1,
     draw: (random) => ({ downMs: between(random, 300, 3_000) }),
     inject: async ({ kafka }, { downMs }) => {
-      await kafka.stop();
+      const broker = owned(kafka);
+      await broker.stop();
       await pause(downMs);
-      await kafka.start();
+      await broker.start();
     },
   }),
   faultKind({
@@ -27,9 +29,10 @@ export const engineFaults: readonly FaultKind[] = [
     weight: 1,
     draw: (random) => ({ ms: between(random, 1_000, 8_000) }),
     inject: async ({ kafka }, { ms }) => {
-      kafka.freeze();
+      const broker = owned(kafka);
+      broker.freeze();
       await pause(ms);
-      kafka.thaw();
+      broker.thaw();
     },
   }),
   faultKind({
@@ -79,3 +82,8 @@ export const engineFaults: readonly FaultKind[] = [
     },
   }),
 ];
+
+function owned(kafka: Targets['kafka']): NonNullable<Targets['kafka']> {
+  if (!kafka) throw new Error("the run's Kafka is not its own");
+  return kafka;
+}

@@ -7,7 +7,8 @@ import type { TcpProxy } from './tcp-proxy.js';
 /** What faults act on. */
 export interface Targets {
   readonly pipeline: Pipeline;
-  readonly kafka: Awaited<ReturnType<typeof ownKafka>>;
+  /** Undefined when it is somebody else's, whom no fault may touch. */
+  readonly kafka: Awaited<ReturnType<typeof ownKafka>> | undefined;
   readonly redis: Awaited<ReturnType<typeof ownRedis>>;
   readonly postgres: Awaited<ReturnType<typeof ownPostgres>>;
   readonly fleet: Fleet;

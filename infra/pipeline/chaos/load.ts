@@ -12,25 +12,33 @@ const AGAIN_MS = 200;
  */
 export class Load {
   readonly posted: PostedSend[] = [];
-  readonly done: Promise<void>;
+  /** Why it ended early: an answer that is none of those a sender repeats. */
+  failure: unknown;
   refused = 0;
   /** From the first try to the 202, of every message, in ms. */
   readonly tookMs: number[] = [];
   readonly #pipeline: Pipeline;
   readonly #messages: number;
+  readonly #signal: AbortSignal;
   #next = 0;
   #allowed = 0;
   #waiting: (() => void)[] = [];
 
-  constructor(pipeline: Pipeline, options: { readonly messages: number; readonly lanesPerTenant: number }) {
+  constructor(
+    pipeline: Pipeline,
+    options: { readonly messages: number; readonly lanesPerTenant: number; readonly signal: AbortSignal },
+  ) {
     this.#pipeline = pipeline;
     this.#messages = options.messages;
+    this.#signal = options.signal;
     const lanes = pipeline.tenants.flatMap(({ restaurantId }, t) =>
       Array.from({ length: options.lanesPerTenant }, (_, c) =>
         this.#lane(restaurantId, `table-${c}`, t * 100 + c),
       ),
     );
-    this.done = Promise.all(lanes).then(() => undefined);
+    Promise.all(lanes).catch((error: unknown) => {
+      this.failure = error;
+    });
   }
 
   /** So many messages may be posted from now on, in all. */
@@ -43,6 +51,7 @@ export class Load {
     for (;;) {
       while (this.#next >= this.#allowed && this.#next < this.#messages)
         await new Promise<void>((wake) => this.#waiting.push(wake));
+      if (this.#signal.aborted) return;
       if (this.#next >= this.#messages) {
         this.allow(this.#messages);
         return;
@@ -56,7 +65,7 @@ export class Load {
     const startedAt = performance.now();
     const tenant = this.#pipeline.tenant(restaurant);
     const body = { phoneNumber: customer(number), text: orderText(n), conversationId: conversation };
-    for (;;) {
+    while (!this.#signal.aborted) {
       const answer = await call(this.#pipeline, tenant.apiKey, 'POST', '/api/whatsapp/send', body, {
         'idempotency-key': `chaos-${n}`,
       }).catch(() => undefined);

@@ -19,6 +19,8 @@ const { values } = parseArgs({
 const [seed, messages] = [Number(values.seed), Number(values.messages)];
 /** The longest lease and the minute after it, the reconciliation, and the retries after that. */
 const QUIET_MS = 240_000;
+/** Of a run, in ms, beside the quiet: three times what it takes on two cores. */
+const DEADLINE_MS = 300_000 + messages * 150 + QUIET_MS;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 const say = values.json ? (text: string) => void process.stderr.write(`${text}\n`) : print;
@@ -35,6 +37,7 @@ if (values.plan) {
     plan,
     senders: Number(values.senders),
     tenants: Number(values.tenants),
+    deadlineMs: DEADLINE_MS,
     quietMs: QUIET_MS,
     say,
     logs: values.logs,
