@@ -18,6 +18,8 @@ export class DatabaseTier {
       allowExitOnIdle: true,
     });
     this.#pool.on('error', onError);
+    // A broken connection says so several times, also when it is back as broken; unheard, that would end the process.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async get({ account, key, hash }: TemplateIdentity): Promise<string | undefined> {
