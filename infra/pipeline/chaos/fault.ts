@@ -7,8 +7,8 @@ import type { TcpProxy } from './tcp-proxy.js';
 /** What faults act on. */
 export interface Targets {
   readonly pipeline: Pipeline;
-  /** Undefined when it is somebody else's, whom no fault may touch. */
-  readonly kafka: Awaited<ReturnType<typeof ownKafka>> | undefined;
+  /** Missing when it is somebody else's, whom no fault may touch. */
+  readonly kafka?: Awaited<ReturnType<typeof ownKafka>>;
   readonly redis: Awaited<ReturnType<typeof ownRedis>>;
   readonly postgres: Awaited<ReturnType<typeof ownPostgres>>;
   readonly fleet: Fleet;

@@ -34,6 +34,7 @@ export class LedgerStates {
     this.#pool = new pg.Pool({ connectionString: database, max: 1 });
     // Postgres may be the one that was killed.
     this.#pool.on('error', () => undefined);
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   async read(): Promise<MessageState[]> {

@@ -79,7 +79,7 @@ export async function openStage(
   const ledger = new LedgerStates(pipeline.database);
   await closers.add(() => ledger.close());
   return {
-    targets: { pipeline, kafka, redis, postgres, fleet, provider, redisOfOne, callbacks },
+    targets: { pipeline, ...(kafka && { kafka }), redis, postgres, fleet, provider, redisOfOne, callbacks },
     ledger,
     wire,
   };
