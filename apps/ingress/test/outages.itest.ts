@@ -9,7 +9,8 @@ const GOOD = { phoneNumber: '+966501234567', text: 'x' };
 const ready = async (fixture: Fixture): Promise<number> =>
   (await fetch(`${fixture.service.url}/health/ready`)).status;
 
-describe('Kafka away', () => {
+// Each with an engine of its own: side by side they take the time of one.
+describe.concurrent('Kafka away', () => {
   let kafka: Awaited<ReturnType<typeof ownKafka>>;
   let fixture: Fixture;
   let tenant: TestTenant;
@@ -51,7 +52,7 @@ describe('Kafka away', () => {
   }, 90_000);
 });
 
-describe('Postgres away', () => {
+describe.concurrent('Postgres away', () => {
   let postgres: Awaited<ReturnType<typeof ownPostgres>>;
   let fixture: Fixture;
   let tenant: TestTenant;

@@ -1,6 +1,6 @@
 import { createPublisher, createAdmin, PublishError, type Publisher } from '@mersal/kafka';
 import { engines, ownKafka, waitFor } from '@mersal/testkit';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { connection, createTopic, readLog, record } from './harness.js';
 
 const open: Publisher[] = [];
@@ -13,6 +13,13 @@ async function publisher(
   open.push(made);
   return made;
 }
+
+// Of this file's own: frozen by two tests, and only then killed by the last.
+let broker: Awaited<ReturnType<typeof ownKafka>>;
+beforeAll(async () => {
+  broker = await ownKafka();
+}, 120_000);
+afterAll(() => broker?.remove());
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((made) => made.close()));
@@ -101,110 +108,95 @@ describe('a publisher', () => {
 
 describe('trap 1: a broker that freezes under concurrent publishes', () => {
   it('has everything acknowledged exactly once and in order', async () => {
-    const broker = await ownKafka();
-    try {
-      const topic = await createTopic(broker.brokers, 2);
-      const to = await publisher(broker.brokers, {
-        requestTimeoutMs: 800,
-        deadlineMs: 10_000,
-        maxBatchRecords: 5,
-      });
-      await to.publish([record(topic, 0, 'warm')]);
-      const acknowledged = new Map<number, string[]>([
-        [0, []],
-        [1, []],
-      ]);
-      let failed = 0;
-      const send = async (n: number): Promise<void> => {
-        try {
-          await to.publish([record(topic, n % 2, `v${n}`)]);
-          acknowledged.get(n % 2)?.push(`v${n}`);
-        } catch (error) {
-          expect(error).toBeInstanceOf(PublishError);
-          failed += 1;
-        }
-      };
-      const sends = Array.from({ length: 20 }, (_, n) => send(n));
-      broker.freeze();
-      sends.push(...Array.from({ length: 40 }, (_, n) => send(20 + n)));
-      const thawAt = performance.now() + 3_000;
-      await waitFor(() => performance.now() >= thawAt);
-      broker.thaw();
-      await Promise.all(sends);
-      await Promise.all(Array.from({ length: 20 }, (_, n) => send(60 + n)));
-      expect(failed).toBe(0);
-      expectOnceInOrder(await readLog(broker.brokers, topic), acknowledged);
-    } finally {
-      await broker.remove();
-    }
+    const topic = await createTopic(broker.brokers, 2);
+    const to = await publisher(broker.brokers, {
+      requestTimeoutMs: 800,
+      deadlineMs: 10_000,
+      maxBatchRecords: 5,
+    });
+    await to.publish([record(topic, 0, 'warm')]);
+    const acknowledged = new Map<number, string[]>([
+      [0, []],
+      [1, []],
+    ]);
+    let failed = 0;
+    const send = async (n: number): Promise<void> => {
+      try {
+        await to.publish([record(topic, n % 2, `v${n}`)]);
+        acknowledged.get(n % 2)?.push(`v${n}`);
+      } catch (error) {
+        expect(error).toBeInstanceOf(PublishError);
+        failed += 1;
+      }
+    };
+    const sends = Array.from({ length: 20 }, (_, n) => send(n));
+    broker.freeze();
+    sends.push(...Array.from({ length: 40 }, (_, n) => send(20 + n)));
+    const thawAt = performance.now() + 3_000;
+    await waitFor(() => performance.now() >= thawAt);
+    broker.thaw();
+    await Promise.all(sends);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => send(60 + n)));
+    expect(failed).toBe(0);
+    expectOnceInOrder(await readLog(broker.brokers, topic), acknowledged);
   });
 
   it('gives up at the deadline with "unknown", discards the producer, and what it acknowledges later is there once', async () => {
-    const broker = await ownKafka();
-    try {
-      const topic = await createTopic(broker.brokers, 1);
-      const to = await publisher(broker.brokers, { requestTimeoutMs: 500, deadlineMs: 1_200 });
-      await to.publish([record(topic, 0, 'warm')]);
-      broker.freeze();
-      const begun = performance.now();
-      await expect(to.publish([record(topic, 0, 'doubtful')])).rejects.toMatchObject({ accepted: 'unknown' });
-      await expect(to.publish([record(topic, 0, 'never sent')])).rejects.toMatchObject({ accepted: false });
-      expect(performance.now() - begun).toBeLessThan(3_500);
-      broker.thaw();
-      const acknowledged: string[] = [];
-      await waitFor(
-        async () => {
-          for (let n = 0; n < 10; n += 1) {
-            const value = `after${acknowledged.length}`;
-            await to.publish([record(topic, 0, value)]);
-            acknowledged.push(value);
-          }
-          return true;
-        },
-        { timeoutMs: 20_000 },
-      );
-      const log = await readLog(broker.brokers, topic);
-      expectOnceInOrder(log, new Map([[0, ['warm', ...acknowledged]]]));
-      expect(log.get(0)?.map(({ value }) => value)).not.toContain('never sent');
-    } finally {
-      await broker.remove();
-    }
+    const topic = await createTopic(broker.brokers, 1);
+    const to = await publisher(broker.brokers, { requestTimeoutMs: 500, deadlineMs: 1_200 });
+    await to.publish([record(topic, 0, 'warm')]);
+    broker.freeze();
+    const begun = performance.now();
+    await expect(to.publish([record(topic, 0, 'doubtful')])).rejects.toMatchObject({ accepted: 'unknown' });
+    await expect(to.publish([record(topic, 0, 'never sent')])).rejects.toMatchObject({ accepted: false });
+    expect(performance.now() - begun).toBeLessThan(3_500);
+    broker.thaw();
+    const acknowledged: string[] = [];
+    await waitFor(
+      async () => {
+        for (let n = 0; n < 10; n += 1) {
+          const value = `after${acknowledged.length}`;
+          await to.publish([record(topic, 0, value)]);
+          acknowledged.push(value);
+        }
+        return true;
+      },
+      { timeoutMs: 20_000 },
+    );
+    const log = await readLog(broker.brokers, topic);
+    expectOnceInOrder(log, new Map([[0, ['warm', ...acknowledged]]]));
+    expect(log.get(0)?.map(({ value }) => value)).not.toContain('never sent');
   });
 });
 
 describe('trap 8: a publisher and a cluster that is not there yet', () => {
   it('fails with accepted: false while Kafka is away, and recovers by itself', async () => {
-    const broker = await ownKafka();
-    try {
-      const topic = await createTopic(broker.brokers, 1);
-      await broker.kill();
-      const to = await publisher(broker.brokers, { deadlineMs: 800 });
-      await expect(to.publish([record(topic, 0, 'lost')])).rejects.toMatchObject({
-        code: 'publish_unavailable',
-        accepted: false,
-      });
-      await broker.restart();
-      await waitFor(
-        async () => {
-          await to.publish([record(topic, 0, 'back')]);
-          return true;
-        },
-        { timeoutMs: 20_000 },
-      );
-      // Its death while nothing is under way is noticed: the next record never becomes part of a doubtful request.
-      await broker.kill();
-      await waitFor(() => !to.connected);
-      await expect(to.publish([record(topic, 0, 'lost too')])).rejects.toMatchObject({ accepted: false });
-      await broker.restart();
-      const admin = createAdmin({ connection: connection(broker.brokers) });
-      await waitFor(async () => (await admin.endOffsets(topic)).get(0) !== undefined, { timeoutMs: 20_000 });
-      await admin.close();
-      const values = (await readLog(broker.brokers, topic)).get(0)?.map(({ value }) => value) ?? [];
-      expect(values).not.toContain('lost');
-      expect(values).not.toContain('lost too');
-      expect(values).toContain('back');
-    } finally {
-      await broker.remove();
-    }
+    const topic = await createTopic(broker.brokers, 1);
+    await broker.kill();
+    const to = await publisher(broker.brokers, { deadlineMs: 800 });
+    await expect(to.publish([record(topic, 0, 'lost')])).rejects.toMatchObject({
+      code: 'publish_unavailable',
+      accepted: false,
+    });
+    await broker.restart();
+    await waitFor(
+      async () => {
+        await to.publish([record(topic, 0, 'back')]);
+        return true;
+      },
+      { timeoutMs: 20_000 },
+    );
+    // Its death while nothing is under way is noticed: the next record never becomes part of a doubtful request.
+    await broker.kill();
+    await waitFor(() => !to.connected);
+    await expect(to.publish([record(topic, 0, 'lost too')])).rejects.toMatchObject({ accepted: false });
+    await broker.restart();
+    const admin = createAdmin({ connection: connection(broker.brokers) });
+    await waitFor(async () => (await admin.endOffsets(topic)).get(0) !== undefined, { timeoutMs: 20_000 });
+    await admin.close();
+    const values = (await readLog(broker.brokers, topic)).get(0)?.map(({ value }) => value) ?? [];
+    expect(values).not.toContain('lost');
+    expect(values).not.toContain('lost too');
+    expect(values).toContain('back');
   });
 });
