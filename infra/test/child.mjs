@@ -1,7 +1,10 @@
 import { spawn } from 'node:child_process';
+import { getPriority, setPriority } from 'node:os';
 
 const HEARTBEAT_MS = 10_000;
 const KEPT_CHARACTERS = 60_000;
+/** Than this process, in steps of Unix niceness, is one that yields. */
+const NICER = 9;
 
 /**
  * @typedef {object} Ended
@@ -26,11 +29,16 @@ export function signalChildren(signal) {
  * @param {string} options.cwd
  * @param {number} options.limitMs
  * @param {boolean} [options.shown] its output goes to ours as it comes
+ * @param {boolean} [options.yields] it gives way to whatever else wants the processor
  * @param {NodeJS.ProcessEnv} [options.env]
  * @param {(elapsedMs: number) => void} [options.onHeartbeat] every ten seconds
  * @returns {Promise<Ended>} never rejects
  */
-export function runToEnd(command, args, { cwd, limitMs, shown = false, env = process.env, onHeartbeat }) {
+export function runToEnd(
+  command,
+  args,
+  { cwd, limitMs, shown = false, yields = false, env = process.env, onHeartbeat },
+) {
   return new Promise((resolve) => {
     const since = performance.now();
     const child = spawn(command, args, {
@@ -40,6 +48,7 @@ export function runToEnd(command, args, { cwd, limitMs, shown = false, env = pro
       stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'],
     });
     running.add(child);
+    if (yields && child.pid !== undefined) setPriority(child.pid, Math.min(getPriority() + NICER, 19));
     let output = '';
     let trouble = /** @type {string | undefined} */ (undefined);
     for (const stream of [child.stdout, child.stderr])

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 /**
  * @typedef {object} Step
  * @property {string} name
@@ -5,7 +7,8 @@
  * @property {readonly string[]} args
  * @property {number} limitMs
  * @property {boolean} [needsBuild] it reads what the build makes
- * @property {'vitest'} [reports] its tests are counted one by one, from a report
+ * @property {string} [report] its tests are counted one by one, from this file of vitest's
+ * @property {boolean} [beside] it runs beside the others, with what they leave of the processor
  */
 
 const MINUTE_MS = 60_000;
@@ -42,21 +45,33 @@ const simulation = {
   needsBuild: true,
 };
 
-/** @param {readonly string[]} filters @param {string} reportPath @returns {Step} */
-function vitest(filters, reportPath) {
+/** @param {string} name @param {readonly string[]} args @param {string} report @returns {Step} */
+function vitest(name, args, report) {
   return {
-    name: 'vitest',
+    name,
     command: 'vitest',
-    args: ['run', ...filters, '--reporter=default', '--reporter=json', `--outputFile.json=${reportPath}`],
+    args: ['run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
     limitMs: 25 * MINUTE_MS,
     needsBuild: true,
-    reports: 'vitest',
+    report,
   };
 }
 
-/** The steps of `npm test`, or of one part of it. @param {string} reportPath @param {readonly string[]} [only] */
-export function planOf(reportPath, only) {
-  return only === undefined
-    ? [build, ...checks, simulation, vitest([], reportPath)]
-    : [build, vitest(only, reportPath)];
+/**
+ * The steps of `npm test`, or of one part of it. Tests with real engines wait more than they work: all that only computes
+ * runs beside them.
+ * @param {string} reports a directory
+ * @param {readonly string[]} [only]
+ * @returns {readonly Step[]}
+ */
+export function planOf(reports, only) {
+  if (only !== undefined) return [build, vitest('vitest', only, join(reports, 'vitest.json'))];
+  const unit = vitest('unit tests', ['--project', 'unit'], join(reports, 'unit.json'));
+  const integration = vitest(
+    'integration tests',
+    ['--project', 'integration'],
+    join(reports, 'integration.json'),
+  );
+  const beside = [...checks, unit, simulation].map((step) => ({ ...step, beside: true }));
+  return [build, integration, ...beside];
 }

@@ -12,7 +12,7 @@ import { toolChecks } from './tools/tool-checks.mjs';
 /** @typedef {import('./tally.mjs').Tally} Tally */
 
 const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
-const reportPath = join(root, 'test-results', 'vitest.json');
+const reports = join(root, 'test-results');
 const env = {
   ...process.env,
   PATH: [join(root, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
@@ -34,51 +34,62 @@ function tell(mark, name, since, more) {
 async function runStep(step) {
   const since = performance.now();
   console.log(`… ${step.name}`);
-  const shown = step.reports !== undefined;
-  if (shown) rmSync(reportPath, { force: true });
+  const { report } = step;
+  const shown = report !== undefined && !step.beside;
+  if (report !== undefined) rmSync(report, { force: true });
   const ended = await runToEnd(step.command, step.args, {
     cwd: root,
     env,
     limitMs: step.limitMs,
     shown,
+    yields: step.beside ?? false,
     onHeartbeat: () => {
       if (!shown) tell('…', step.name, since);
     },
   });
-  const tally = shown
-    ? tallyOfVitest(readReport(), ended.code)
+  const tally = report
+    ? tallyOfVitest(readReport(report), ended.code)
     : { ...NOTHING, ...(ended.code === 0 ? { passed: 1 } : { failed: 1 }) };
   if (tally.failed > 0 && !shown) console.log(ended.output.trimEnd());
   tell(
     tally.failed > 0 ? '✗' : '✓',
     step.name,
     since,
-    ended.trouble ?? (shown ? closingLine(tally) : undefined),
+    ended.trouble ?? (report ? closingLine(tally) : undefined),
   );
   return tally;
 }
 
-function readReport() {
-  return existsSync(reportPath) ? JSON.parse(readFileSync(reportPath, 'utf8')) : undefined;
+/** @param {string} path */
+function readReport(path) {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
-/** Steps that need a build are not run without one: they would speak of another state of the sources.
- * @param {readonly import('./plan.mjs').Step[]} steps */
+/**
+ * The build, and then two rows of steps side by side. Steps that need a build are not run without one: they would speak of
+ * another state of the sources.
+ * @param {readonly import('./plan.mjs').Step[]} steps
+ */
 async function runPlan(steps) {
-  const tallies = [];
-  let built = true;
-  for (const step of steps) {
-    if (interrupted) break;
-    if (!built && step.needsBuild) {
+  const [build, ...rest] = steps;
+  if (!build) return NOTHING;
+  const first = await runStep(build);
+  const built = first.failed === 0;
+  const row = async (/** @type {readonly import('./plan.mjs').Step[]} */ inOrder) => {
+    const tallies = [];
+    for (const step of inOrder) {
+      if (interrupted) break;
+      if (built || !step.needsBuild) {
+        tallies.push(await runStep(step));
+        continue;
+      }
       console.log(`- ${step.name}: not run, as the build failed`);
       tallies.push({ ...NOTHING, skipped: 1 });
-      continue;
     }
-    const tally = await runStep(step);
-    if (step.name === 'build') built = tally.failed === 0;
-    tallies.push(tally);
-  }
-  return addUp(tallies);
+    return addUp(tallies);
+  };
+  const rows = [rest.filter(({ beside }) => !beside), rest.filter(({ beside }) => beside)];
+  return addUp([first, ...(await Promise.all(rows.map(row)))]);
 }
 
 /** Each check that needs a tool beyond Node, Java and Maven: passed, failed, or skipped by name. Under CI a missing tool fails. */
@@ -110,11 +121,11 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
 
 try {
   const mode = parseMode(process.argv.slice(2));
-  mkdirSync(join(root, 'test-results'), { recursive: true });
+  mkdirSync(reports, { recursive: true });
   const tally =
     mode.kind === 'full'
       ? await runToolChecks()
-      : await runPlan(planOf(reportPath, mode.kind === 'only' ? mode.filters : undefined));
+      : await runPlan(planOf(reports, mode.kind === 'only' ? mode.filters : undefined));
   const whole = interrupted ? { ...tally, failed: tally.failed + 1 } : tally;
   if (interrupted) console.log('✗ interrupted: the rest was not run');
   process.exitCode = whole.failed > 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseMode, UsageError } from '../command-line.mjs';
@@ -27,11 +28,20 @@ describe('the command line', () => {
 });
 
 describe('the plan', () => {
-  it('builds first, and tests last', () => {
-    const names = planOf('report.json').map((step) => step.name);
-    expect(names.at(0)).toBe('build');
-    expect(names.at(-1)).toBe('vitest');
+  it('builds first, and then runs beside the tests with real engines whatever only computes', () => {
+    const plan = planOf('reports');
+    const names = plan.map((step) => step.name);
     expect(new Set(names).size).toBe(names.length);
+    expect(plan.filter(({ beside }) => !beside).map(({ name }) => name)).toEqual([
+      'build',
+      'integration tests',
+    ]);
+    expect(names).toEqual(expect.arrayContaining(['types of the tests', 'lint', 'unit tests', 'simulation']));
+    const reports = plan.flatMap(({ report }) => report ?? []);
+    expect(new Set(reports).size).toBe(2);
+  });
+  it('of one part is the build and its tests', () => {
+    expect(planOf('reports', ['.queue.itest.ts']).map(({ name }) => name)).toEqual(['build', 'vitest']);
   });
 });
 
@@ -40,6 +50,14 @@ describe('a step', () => {
     const ended = await runToEnd('sh', ['-c', 'sleep 600 & sleep 600; wait'], { cwd: here, limitMs: 300 });
     expect(ended.code).toBe(null);
     expect(ended.trouble).toMatch(/not done within/);
+  });
+  it('that runs beside others gives way to them, with its children', async () => {
+    const niceness = 'process.exit(require("node:os").getPriority())';
+    const run = (yields: boolean) =>
+      runToEnd('sh', ['-c', `sleep 0.2; node -e '${niceness}'`], { cwd: here, limitMs: 20_000, yields });
+    const [plain, yielding] = await Promise.all([run(false), run(true)]);
+    expect(plain.code).toBe(getPriority());
+    expect(yielding.code).toBe(getPriority() + 9);
   });
   it('whose command does not exist fails, and says so', async () => {
     const ended = await runToEnd('no-such-command-here', [], { cwd: here, limitMs: 5_000 });
