@@ -80,6 +80,12 @@ export class Host {
     };
   }
 
+  /** Something reaches the process within this step, or, where it is frozen, once it thaws. */
+  deliverAtOnce(run: () => void): void {
+    if (this.isFrozen) this.deliver(0, run);
+    else if (!this.#dead) run();
+  }
+
   readonly clock: Clock = {
     now: () => this.#origin + this.#timeline.now,
     wall: () => Math.round(EPOCH_MS + this.#timeline.now + this.skew),

@@ -40,15 +40,18 @@ export function call<T>(
     const failsAfter = random.chance(weather.failAfter);
     // Mostly one step there and back; an answer that takes its own time lets others act in between.
     const back = random.chance(0.3) ? random.between(0.1, 3) + (slow > 0 ? random.between(0, slow) : 0) : 0;
+    const answer = (arrives: () => void): void => {
+      if (back === 0) host.deliverAtOnce(arrives);
+      else host.deliver(back, arrives);
+    };
     timeline.after(there, () => {
       if (failsBefore) {
-        host.deliver(back, () => reject(fault()));
+        answer(() => reject(fault()));
         return;
       }
       work().then(
-        (value) => host.deliver(back, () => (failsAfter ? reject(fault()) : resolve(value))),
-        (error: unknown) =>
-          host.deliver(back, () => reject(error instanceof Error ? error : new Error(String(error)))),
+        (value) => answer(() => (failsAfter ? reject(fault()) : resolve(value))),
+        (error: unknown) => answer(() => reject(error instanceof Error ? error : new Error(String(error)))),
       );
     });
   });

@@ -52,7 +52,18 @@ export function drawPlan(random: Random): Plan {
   const calm = random.chance(0.1);
   // A backlog of few restaurants: what decides who goes first.
   const deep = random.chance(calm ? 0.8 : 0.08);
-  const messages = deep ? random.whole(40, 70) : random.whole(5, 40);
+  // Most runs are small and short: what goes wrong mostly needs few messages, and a seed is cheap then.
+  const messages = deep
+    ? random.whole(40, 70)
+    : random.weighted([
+        [random.whole(3, 14), 3],
+        [random.whole(12, 40), 1],
+      ]);
+  const healAt = random.weighted([
+    [random.between(3_000, 9_000), 6],
+    [random.between(9_000, 18_000), 3],
+    [random.between(18_000, 40_000), 1],
+  ]);
   const troubles = calm ? [] : random.shuffle(TROUBLES).slice(0, random.whole(0, 5));
   const refusals = calm ? [] : random.shuffle(REFUSALS).slice(0, random.whole(0, 2));
   const sequels = random.shuffle(SEQUELS).slice(0, random.whole(1, 3));
@@ -72,8 +83,9 @@ export function drawPlan(random: Random): Plan {
       lanes: deep ? random.whole(6, 12) : random.whole(1, 5),
     })),
     messages,
-    loadMs: deep || random.chance(0.3) ? random.between(100, 1_000) : random.between(500, 12_000),
-    healAt: random.between(10_000, 40_000),
+    loadMs:
+      deep || random.chance(0.3) ? random.between(100, 1_000) : random.between(500, Math.min(12_000, healAt)),
+    healAt,
     perSecond: random.pick([undefined, 5, 10, 20, 40, 80]),
     concurrency: deep ? random.whole(1, 2) : random.whole(1, 5),
     sockets: random.whole(5, 20),

@@ -7,6 +7,8 @@ export interface Share {
   readonly until: number;
   readonly of: number;
   readonly plant: string | undefined;
+  /** No run begins after this; JSON has no Infinity, null is it. */
+  readonly seconds: number | null;
 }
 
 /** What a worker tells of a run. */
@@ -15,7 +17,8 @@ export type Report = Omit<RunResult, 'story'>;
 /** Runs the seeds of a share one after the other, and tells of each. */
 async function work(share: Share, tell: (report: Report) => void): Promise<void> {
   const plant = plants.find(({ name }) => name === share.plant);
-  for (let seed = share.from; seed < share.until; seed += share.of) {
+  const endsAt = performance.now() + (share.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
+  for (let seed = share.from; seed < share.until && performance.now() < endsAt; seed += share.of) {
     const { story: _story, ...report } = await simulate(plant ? { seed, plant } : { seed });
     tell(report);
   }
