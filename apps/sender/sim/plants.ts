@@ -49,6 +49,23 @@ export const plants: readonly Plant[] = [
     }),
   },
   {
+    name: 'an answer to former credentials suspends',
+    seed: 38,
+    breaks: /^suspended/,
+    ledger: (ledger) => ({
+      ...ledger,
+      settle: (settlements) =>
+        ledger.settle(
+          settlements.map((one) => ({
+            ...one,
+            effects: one.effects?.map((effect) =>
+              effect.kind === 'suspend' ? { ...effect, credentials: null } : effect,
+            ),
+          })),
+        ),
+    }),
+  },
+  {
     name: 'one slot too many',
     seed: 63,
     breaks: /requests of .* at once/,

@@ -142,7 +142,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   process.on('unhandledRejection', onRejection);
   try {
     await timeline.run(plan.healAt + 1);
-    await untilOver({ plan, timeline, load, ledger, provider });
+    await untilOver({ plan, timeline, load, ledger, provider, violations });
   } catch (error) {
     violations.push(
       `the run failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
@@ -200,8 +200,9 @@ async function untilOver(world: {
   readonly load: Load;
   readonly ledger: ReturnType<typeof createMemoryLedger>;
   readonly provider: Provider;
+  readonly violations: string[];
 }): Promise<void> {
-  const { plan, timeline, load, ledger } = world;
+  const { plan, timeline, load, ledger, violations } = world;
   const deadline = plan.healAt + PATIENCE_MS;
   const partitions = Array.from({ length: plan.partitions }, (_, p) => p);
   let quietSince: number | undefined;
@@ -210,7 +211,10 @@ async function untilOver(world: {
     const statuses = await statusesOf(load.posted, ledger);
     for (const { restaurantId } of plan.tenants) {
       const [tenant] = ledger.readTenants([restaurantId]);
-      if (tenant?.status === 'suspended') ledger.saveTenant({ ...tenant, status: 'active' });
+      if (tenant?.status !== 'suspended') continue;
+      // Whatever refused it, it refused credentials that it has no more.
+      violations.push(`suspended: ${restaurantId} is suspended although its credentials were changed`);
+      ledger.saveTenant({ ...tenant, status: 'active' });
     }
     await decideUnknown(world);
     for (const { id, u, tenant } of load.posted)

@@ -177,7 +177,7 @@ describe('a report of failure', () => {
     expect(callbackRule(sent, undelivered(63020))).toMatchObject({
       state: MESSAGE.retrying,
       retry: { due: 10_000, counted: false },
-      effects: [{ kind: 'suspend', accountSid: 'AC1' }],
+      effects: [{ kind: 'suspend', accountSid: 'AC1', credentials: null }],
     });
   });
   it('is heard once: its repetition does not end the retry, its delivery after all does', () => {

@@ -13,6 +13,7 @@ const claim = {
   retries: 0,
   acceptedAt: 0,
   accountSid: 'AC1',
+  credentials: 3,
   sender: 'whatsapp:+14155238886',
   lastError: null,
 };
@@ -92,7 +93,7 @@ describe('the verdict on an attempt', () => {
       state: MESSAGE.waiting,
       onward: LANE.open,
       event: null,
-      effects: [{ kind: 'suspend', tenant: 1, accountSid: 'AC1', reason: '20003 said so' }],
+      effects: [{ kind: 'suspend', tenant: 1, accountSid: 'AC1', credentials: 3, reason: '20003 said so' }],
     });
   });
   it('a limit pauses the number or the restaurant; one recipient of it only waits', () => {

@@ -64,6 +64,7 @@ export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: (
       tenant: callback.tenant,
       u: callback.u,
       accountSid: callback.accountSid,
+      credentials: null,
       sender: view.sender,
       recipient: view.recipient,
       address: send.to,

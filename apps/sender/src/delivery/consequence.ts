@@ -20,6 +20,8 @@ export interface Subject {
   readonly tenant: number;
   readonly u: string;
   readonly accountSid: string;
+  /** Null: whichever the attempt used, it is not them that are at fault. */
+  readonly credentials: number | null;
   readonly sender: string;
   readonly recipient: string;
   /** `whatsapp:+…`, in full. */
@@ -98,6 +100,7 @@ export function weigh(failure: Failure, subject: Subject, by: Weighing): Consequ
             kind: 'suspend',
             tenant: subject.tenant,
             accountSid: subject.accountSid,
+            credentials: subject.credentials,
             reason: reasonOf(failure),
           },
         ],

@@ -15,6 +15,7 @@ export interface VerdictInput {
     | 'retries'
     | 'acceptedAt'
     | 'accountSid'
+    | 'credentials'
     | 'sender'
     | 'lastError'
   >;

@@ -1,4 +1,4 @@
-import type { Breakers, StartedBoth } from '@mersal/lanes';
+import type { Breakers } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
@@ -189,12 +189,12 @@ export class Engine {
           const candidates = await gate.admit(picked);
           const claims = await this.#claim(candidates, rateEpoch);
           if (candidates.length > 0) this.#claimTime.took(clock.now() - claimedAt);
-          const started = new Map(candidates.map((one) => [`${one.head.tenant}/${one.head.u}`, one.started]));
+          const byClaim = new Map(candidates.map((one) => [`${one.head.tenant}/${one.head.u}`, one]));
           for (const claim of claims)
             this.#deliver(claim, {
               claimedAt,
               rateEpoch,
-              started: started.get(`${claim.tenant}/${claim.u}`),
+              candidate: byClaim.get(`${claim.tenant}/${claim.u}`),
             });
           left -= claims.length;
         } finally {
@@ -234,9 +234,9 @@ export class Engine {
     const got = new Set(claims.map((claim) => `${claim.tenant}/${claim.u}`));
     const refused = candidates.filter(({ head }) => !got.has(`${head.tenant}/${head.u}`));
     for (const claim of claims) this.#refusals.delete(claim.tenant);
-    for (const { head, started } of refused) {
-      gate.abandon(head, started);
-      dispatch.dispatcher.ended(head);
+    for (const candidate of refused) {
+      gate.abandon(candidate);
+      dispatch.dispatcher.ended(candidate.head);
     }
     for (const tenant of new Set(refused.map(({ head }) => head.tenant))) {
       const times = this.#refusals.get(tenant) ?? 0;
@@ -249,10 +249,10 @@ export class Engine {
 
   #deliver(
     claim: Claim,
-    made: { claimedAt: number; rateEpoch: number | undefined; started: StartedBoth | undefined },
+    made: { claimedAt: number; rateEpoch: number | undefined; candidate: Candidate | undefined },
   ): void {
     const { dispatch, deliver, gate, onSettled, onFatal } = this.#parts;
-    const { claimedAt, rateEpoch, started } = made;
+    const { claimedAt, rateEpoch, candidate } = made;
     let asked = false;
     const reach = (deadline: number): Promise<boolean> => {
       asked = true;
@@ -260,7 +260,10 @@ export class Engine {
     };
     const work = (async () => {
       const tenant = this.#tenantOf(claim) ?? (await this.#refreshedTenantOf(claim));
-      if (!tenant && started) gate.abandon(claim, started);
+      const sameAccount = candidate?.account === claim.accountSid;
+      // No request, or one of another account: that breaker's permit is free again.
+      if (candidate && !(tenant && sameAccount)) gate.abandon(candidate);
+      const started = sameAccount ? candidate.started : undefined;
       const delivered = tenant
         ? await deliver({ claim, tenant, started, claimedAt, reach })
         : await this.#parts.release(claim);

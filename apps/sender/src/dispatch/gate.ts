@@ -6,6 +6,8 @@ import type { TenantPace } from './tenant-pace.js';
 /** A head that may go, as far as the sender itself can tell. */
 export interface Candidate {
   readonly head: Head;
+  /** Whose breaker let it through. */
+  readonly account: string;
   readonly started: StartedBoth;
 }
 
@@ -42,7 +44,7 @@ export class Gate {
       }
       const account = this.#accountOf(head);
       if (breakers.permits(account, now) > 0) {
-        candidates.push({ head, started: breakers.started(account, now) });
+        candidates.push({ head, account, started: breakers.started(account, now) });
         continue;
       }
       dispatcher.putBack(head);
@@ -52,11 +54,11 @@ export class Gate {
   }
 
   /** The head does not go after all. */
-  abandon(head: Pick<Head, 'tenant'>, started: StartedBoth): void {
-    this.#parts.breakers.abandoned(this.#accountOf(head), started);
+  abandon({ account, started }: Candidate): void {
+    this.#parts.breakers.abandoned(account, started);
   }
 
-  #accountOf(head: Pick<Head, 'tenant'>): string {
+  #accountOf(head: Head): string {
     return this.#parts.tenants.byId(head.tenant)?.accountSid ?? '';
   }
 }

@@ -8,6 +8,9 @@ alter table attempt add column counted boolean not null default true;
 -- Rows are added in about the order of their age: the retention finds old ones by a block range index of a few pages.
 create index message_age on message using brin (accepted_at) with (pages_per_range = 32, autosummarize = on);
 
+-- Counts a restaurant's credentials: an answer to a request with former ones says nothing of what it has now.
+alter table tenant add column credentials integer not null default 1;
+
 -- Whether the last owner gave the partition back in order. Where it did not, the next one reads with care: range_note.
 alter table owner add column clean boolean not null default true;
 

@@ -13,7 +13,8 @@ export function carryOut(tables: Tables, effects: readonly Effect[] = []): void 
     switch (effect.kind) {
       case 'suspend': {
         const row = tables.tenants.get(tenant);
-        if (row?.status === 'active' && row.accountSid === effect.accountSid)
+        const current = effect.credentials === null || row?.credentials === effect.credentials;
+        if (row?.status === 'active' && row.accountSid === effect.accountSid && current)
           tables.changeTenant(tenant, { status: 'suspended' });
         break;
       }

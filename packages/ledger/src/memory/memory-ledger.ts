@@ -60,6 +60,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         onUnknown: 'wait',
         pausedUntil: null,
         ...given,
+        credentials: (tables.tenants.get(given.id)?.credentials ?? 0) + 1,
         changedAt: tables.changedAt(),
       });
     },

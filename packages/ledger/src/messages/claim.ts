@@ -32,6 +32,8 @@ export interface Claim extends Candidate {
   readonly acceptedAt: number;
   readonly expiresAt: number | null;
   readonly accountSid: string;
+  /** The restaurant's credentials as of now: see Tenant. */
+  readonly credentials: number;
   readonly sender: string;
   /** The recipient opted out of this restaurant's messages: the provider is not to be called. */
   readonly suppressed: boolean;
@@ -84,9 +86,9 @@ export function claimStatements(
       name: 'claim',
       text: `
         with eligible as materialized (
-          select i.tenant, i.lane, i.u, i.o, t.account_sid, m.*, p.until as paused_until
+          select i.tenant, i.lane, i.u, i.o, t.account_sid, t.credentials, m.*, p.until as paused_until
             from unnest($1::int[], $2::bigint[], $3::uuid[]) with ordinality i(tenant, lane, u, o)
-            cross join lateral (select account_sid from tenant where id = i.tenant and status = 'active' offset 0) t
+            cross join lateral (select account_sid, credentials from tenant where id = i.tenant and status = 'active' offset 0) t
             cross join lateral (
               select l.partition from lane l
                where l.tenant = i.tenant and l.lane = i.lane and l.head = i.u
@@ -134,7 +136,7 @@ export function claimStatements(
           update slot y set u = l.u, attempt = l.attempt, lease = l.lease
             from l where y.tenant = l.tenant and y.n = l.n
         )
-        select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, l.tag, l.conversation, l.priority, l.seq, l.redrive,
+        select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, l.credentials, l.tag, l.conversation, l.priority, l.seq, l.redrive,
                l.retries, l.sender, l.error_class, extract(epoch from l.accepted_at) * 1000 as accepted_at,
                extract(epoch from l.expires_at) * 1000 as expires_at, b.record, b.headers,
                exists (select from suppression z
@@ -170,6 +172,7 @@ function toClaim(row: Row): Claim {
     acceptedAt: Number(row['accepted_at']),
     expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
     accountSid: row['account_sid'] as string,
+    credentials: row['credentials'] as number,
     sender: row['sender'] as string,
     suppressed: row['suppressed'] as boolean,
     lastError: row['error_class'] as string | null,

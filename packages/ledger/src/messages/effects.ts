@@ -13,6 +13,8 @@ export type Effect =
       readonly kind: 'suspend';
       readonly tenant: number;
       readonly accountSid: string;
+      /** Those that the attempt used, as its claim has them; null: whichever, the account itself is at fault. */
+      readonly credentials: number | null;
       readonly reason: string;
     }
   /** The recipient opted out. `recipient` as recipientOf, `address` in full. */
@@ -39,7 +41,7 @@ export function effectStatements(effects: readonly Effect[]): Statement[] {
     const { tenant } = effect;
     switch (effect.kind) {
       case 'suspend':
-        return [suspendTenant(tenant, effect.accountSid, effect.reason)];
+        return [suspendTenant(tenant, effect)];
       case 'suppress':
         return [suppress(tenant, effect)];
       case 'pause':

@@ -9,6 +9,8 @@ export interface Tenant {
   readonly partition: number;
   readonly accountSid: string;
   readonly authToken: string;
+  /** Rises whenever account or token are saved. */
+  readonly credentials: number;
   readonly fromNumbers: readonly string[];
   readonly status: 'active' | 'paused' | 'suspended';
   readonly concurrency: number | null;
@@ -30,7 +32,7 @@ export interface NewTenant {
 }
 
 const COLUMNS = `
-  t.id, t.restaurant_id, t.name, t.partition, t.account_sid, a.auth_token, a.key_id, t.from_numbers, t.status,
+  t.id, t.restaurant_id, t.name, t.partition, t.account_sid, t.credentials, a.auth_token, a.key_id, t.from_numbers, t.status,
   t.concurrency, t.rate_per_second, t.on_dead, t.on_unknown, t.changed_at::text as changed_at,
   (select extract(epoch from p.until) * 1000 from pause p
     where p.scope = 'tenant' and p.tenant = t.id and p.until > clock_timestamp()) as paused_until`;
@@ -51,6 +53,7 @@ export async function saveTenant(
         values ($1, $2, $3, $4, $5)
         on conflict (restaurant_id) do update
            set name = excluded.name, account_sid = excluded.account_sid, from_numbers = excluded.from_numbers,
+               credentials = tenant.credentials + 1,
                status = case when tenant.status = 'suspended' then 'active' else tenant.status end,
                status_reason = case when tenant.status = 'suspended' then null else tenant.status_reason end,
                changed_at = clock_timestamp()
@@ -122,14 +125,21 @@ export async function readAccountToken(
   };
 }
 
-/** Holds all of a restaurant's messages until its credentials change. Only an active one can be suspended. */
-export function suspendTenant(tenant: number, accountSid: string, reason: string): Statement {
+/**
+ * Holds all of a restaurant's messages until its credentials change. Only an active one can be suspended, and only while it
+ * has the account, and the credentials where they are named, that are at fault.
+ */
+export function suspendTenant(
+  tenant: number,
+  fault: { readonly accountSid: string; readonly credentials: number | null; readonly reason: string },
+): Statement {
   return {
     name: 'suspend-tenant',
     text: `
       update tenant set status = 'suspended', status_reason = $3, changed_at = clock_timestamp()
-       where id = $1 and status = 'active' and account_sid = $2 returning id`,
-    values: [tenant, accountSid, reason],
+       where id = $1 and status = 'active' and account_sid = $2
+         and ($4::int is null or credentials = $4) returning id`,
+    values: [tenant, fault.accountSid, fault.reason, fault.credentials],
   };
 }
 
@@ -144,6 +154,7 @@ function toTenant(row: Row, keys: CredentialKeys): Tenant {
     partition: row['partition'] as number,
     accountSid,
     authToken: unseal(keys, `${restaurantId}/${accountSid}`, sealed),
+    credentials: row['credentials'] as number,
     fromNumbers: row['from_numbers'] as string[],
     status: row['status'] as Tenant['status'],
     concurrency: row['concurrency'] as number | null,

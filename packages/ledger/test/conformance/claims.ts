@@ -94,6 +94,7 @@ export function claimsKeep(subject: () => Subject): void {
       kind: 'suspend',
       tenant: stage.tenant,
       accountSid: claim.accountSid,
+      credentials: claim.credentials,
       reason: '20003',
     } as const;
     await stage.ledger.settle([{ ...released(claim), outcome: 'tenant_suspended', effects: [suspend] }]);
@@ -109,9 +110,32 @@ export function claimsKeep(subject: () => Subject): void {
       kind: 'suspend',
       tenant: stage.tenant,
       accountSid: `AC${'9'.repeat(32)}`,
+      credentials: null,
       reason: 'x',
     } as const;
     await stage.ledger.settle([{ ...released(claim), effects: [suspend] }]);
+    expect(await subject().status(stage.name)).toBe('active');
+  });
+
+  it('leave a restaurant alone whose credentials were changed since, but for what is no matter of them', async () => {
+    const stage = await Stage.open(subject(), 'renewed');
+    const claim = await stage.claimed('c');
+    await subject().renewCredentials(stage.name);
+    const suspend = (credentials: number | null) =>
+      ({
+        kind: 'suspend',
+        tenant: stage.tenant,
+        accountSid: claim.accountSid,
+        credentials,
+        reason: 'x',
+      }) as const;
+    await stage.ledger.settle([{ ...released(claim), effects: [suspend(claim.credentials)] }]);
+    expect(await subject().status(stage.name)).toBe('active');
+    const again = only(await stage.claim([claim]));
+    expect(again.credentials).toBeGreaterThan(claim.credentials);
+    await stage.ledger.settle([{ ...released(again), effects: [suspend(null)] }]);
+    expect(await subject().status(stage.name)).toBe('suspended');
+    await subject().renewCredentials(stage.name);
     expect(await subject().status(stage.name)).toBe('active');
   });
 

@@ -29,6 +29,10 @@ export function memorySubject(): Subject {
       return { id: tenants, partition };
     },
     status: async (name) => named(name)?.status,
+    async renewCredentials(name) {
+      const tenant = named(name);
+      if (tenant) ledger.saveTenant({ ...tenant, authToken: 'renewed', status: 'active' });
+    },
     pausedUntil: async (name) => named(name)?.pausedUntil,
     rateEpoch: async () => 1,
   };

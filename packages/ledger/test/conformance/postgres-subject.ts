@@ -1,4 +1,4 @@
-import { type Database, readTenants } from '@mersal/ledger';
+import { type Database, readTenants, saveTenant } from '@mersal/ledger';
 import { type Fixture, keys, openFixture } from '../ledger-fixture.js';
 import type { Subject } from './subject.js';
 
@@ -21,6 +21,10 @@ export async function postgresSubject(): Promise<Subject & { close(): Promise<vo
       return tenant;
     },
     status: async (name) => (await named(name))?.status,
+    async renewCredentials(name) {
+      const tenant = await named(name);
+      if (tenant) await saveTenant(database, keys, { ...tenant, authToken: 'renewed' });
+    },
     pausedUntil: async (name) => (await named(name))?.pausedUntil,
     async rateEpoch() {
       const [row] = await database.run({ name: 'epoch', text: 'select epoch from rate_group', values: [] });

@@ -30,6 +30,8 @@ export interface Subject {
     settings?: TenantSettings,
   ): Promise<{ readonly id: number; readonly partition: number }>;
   status(restaurantId: string): Promise<'active' | 'paused' | 'suspended' | undefined>;
+  /** Saves the account with another token. */
+  renewCredentials(restaurantId: string): Promise<void>;
   pausedUntil(restaurantId: string): Promise<number | null | undefined>;
   rateEpoch(): Promise<number>;
 }
