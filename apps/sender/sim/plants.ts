@@ -126,7 +126,7 @@ export const plants: readonly Plant[] = [
       return {
         ...ledger,
         refill: async (tenants, most) => turned(await ledger.refill(tenants, most)),
-        wake: async (partitions, most) => turned(await ledger.wake(partitions, most)),
+        wake: async (owned, most) => turned(await ledger.wake(owned, most)),
         admitSends: async (own, range, messages, dead) =>
           turned(await ledger.admitSends(own, range, messages, dead)),
       };

@@ -82,9 +82,13 @@ export interface Ledger {
 
   readyTenants(partitions: readonly number[]): Promise<number[]>;
   refill(tenants: readonly { tenant: number; partition: number }[], perTenant: number): Promise<Head[]>;
-  /** Heads that have become due: of lanes that waited, and of scheduled messages. */
-  wake(partitions: readonly number[], most: number): Promise<Head[]>;
-  expire(partitions: readonly number[], most: number): Promise<number>;
+  /**
+   * Heads that have become due: of lanes that waited, and of scheduled messages. Nothing of partitions that somebody else owns
+   * by now: that owner would not be told.
+   */
+  wake(owned: readonly Ownership[], most: number): Promise<Head[]>;
+  /** Ends messages past their time, in partitions that still are owned so. */
+  expire(owned: readonly Ownership[], most: number): Promise<number>;
 
   ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
   /** Fails with `rate_epoch` where the instants were given by another epoch of the rate group; never with `fenced`: see ClaimAnswer. */

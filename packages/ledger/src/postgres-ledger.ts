@@ -9,7 +9,7 @@ import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
 import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
 import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
-import { promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
+import { hasDue, promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
 import {
   knownSids,
   leaveUndecided,
@@ -34,6 +34,7 @@ import { settleStatements, toSettled } from './messages/settle.js';
 import {
   advanceOffset,
   giveBack,
+  lockOwned,
   type Ownership,
   readAdmitted,
   requireOwner,
@@ -139,21 +140,26 @@ export function createPostgresLedger(database: Database): Ledger {
     readyTenants: async (partitions) =>
       (await database.run(readyTenants(partitions))).map((row) => row['tenant'] as number),
     refill: async (tenants, perTenant) => toHeads(await database.run(refill(tenants, perTenant))),
-    async wake(partitions, most) {
-      const [lanes, scheduled] = await database.transaction([
-        wakeLanes(partitions, most),
-        promoteScheduled(partitions, most),
+    async wake(owned, most) {
+      const [due] = await database.run(hasDue(owned.map((own) => own.partition)));
+      if (due?.['due'] !== true) return [];
+      const [, lanes, scheduled] = await database.transaction([
+        lockOwned(owned),
+        wakeLanes(owned, most),
+        promoteScheduled(owned, most),
       ]);
       return toHeads([...(lanes ?? []), ...(scheduled ?? [])]);
     },
-    async expire(partitions, most) {
+    async expire(owned, most) {
+      const partitions = owned.map((own) => own.partition);
       const rows = await database.run(expiredMessages(partitions, most));
       if (rows.length === 0) return 0;
       const tenants = rows.map((row) => row['tenant'] as number);
       const us = rows.map((row) => row['u'] as string);
-      const [, ended] = await database.transaction([
+      const [, , ended] = await database.transaction([
+        lockOwned(owned),
         lockLanesOf(tenants, us),
-        finishUnsent(tenants, us, 'expired'),
+        finishUnsent(tenants, us, 'expired', owned),
       ]);
       return ended?.length ?? 0;
     },

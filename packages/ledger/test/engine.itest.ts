@@ -199,7 +199,7 @@ describe('pauses', () => {
     expect(await ledger.liftPause(target)).toBe(true);
     expect(await ledger.liftPause(target)).toBe(false);
     const [awake] = await ledger
-      .wake([own.partition], 10)
+      .wake([own], 10)
       .then(() => ledger.refill([{ tenant, partition: own.partition }], 8));
     expect(awake).toMatchObject({ u: heads[0]!.u });
     expect(await claimOf(ledger, own, [awake!], LIMITS)).toHaveLength(1);

@@ -121,7 +121,7 @@ describe('one message', () => {
     expect(await admit(ledger, own, [message])).toEqual([]);
     expect((await ledger.readMessage(tenant, message.u))?.status).toBe('scheduled');
     await expect
-      .poll(async () => (await ledger.wake([own.partition], 10)).map((h) => h.u), { timeout: 5000 })
+      .poll(async () => (await ledger.wake([own], 10)).map((h) => h.u), { timeout: 5000 })
       .toEqual([message.u]);
   });
 
@@ -133,7 +133,7 @@ describe('one message', () => {
     ];
     const [head] = await admit(ledger, own, [first, second]);
     expect(await claimOf(ledger, own, [head!], LIMITS)).toEqual([]);
-    expect(await ledger.expire([own.partition], 10)).toBe(1);
+    expect(await ledger.expire([own], 10)).toBe(1);
     expect((await ledger.readMessage(tenant, first.u))?.status).toBe('expired');
     expect((await ledger.refill([{ tenant, partition: own.partition }], 10)).map((h) => h.u)).toEqual([
       second.u,

@@ -193,8 +193,8 @@ describe('many hands on one ledger', () => {
         const { tenant, u, tag } = pick(posted);
         await ledger.cancel(tenant, u, tag);
       }
-      await ledger.expire([...owners.keys()], 20);
-      await ledger.wake([...owners.keys()], 20);
+      await ledger.expire([...owners.values()], 20);
+      await ledger.wake([...owners.values()], 20);
     };
 
     const violations: unknown[] = [];

@@ -7,13 +7,15 @@ import { groupBy } from './group-by.js';
 
 const PER_TENANT = 64;
 const TOTAL = 20_000;
+/** A head that nothing told of waits this long behind a restaurant's others at most, in ms. */
+const RELOOK_MS = 10_000;
 
 export interface DispatchParts {
   readonly ledger: Ledger;
   readonly tenants: TenantDirectory;
   readonly owned: OwnedPartitions;
   readonly concurrency: number;
-  readonly clock: Pick<Clock, 'wall'>;
+  readonly clock: Pick<Clock, 'now' | 'wall'>;
 }
 
 /** The pure dispatcher with what keeps it true: restaurants' settings, heads from the ledger. */
@@ -22,6 +24,8 @@ export class Dispatch {
   readonly #parts: DispatchParts;
   readonly #withSlots = new Map<number, number>();
   readonly #toRefill = new Set<number>();
+  /** When the heads of a restaurant that is never idle are to be read again, on the monotonic clock. */
+  readonly #relookAt = new Map<number, number>();
   #refilling: Promise<void> | undefined;
   /** An operator paused everything, until then (ms since 1970). */
   #stillUntil = 0;
@@ -87,13 +91,20 @@ export class Dispatch {
     this.#wake();
   }
 
-  /** Finds restaurants with work that nothing told of: after a takeover, a cancel, another process's settlement. */
+  /**
+   * Finds work that nothing told of: after a takeover, a cancel, another process's settlement. Of idle restaurants at once, of
+   * busy ones now and then.
+   */
   async scan(partitions: readonly number[]): Promise<void> {
     if (partitions.length === 0) return;
     const ready = await this.#parts.ledger.readyTenants(partitions);
     await this.prepare(ready);
-    this.look(ready.filter((tenant) => this.dispatcher.isIdle(tenant)));
+    this.look(ready.filter((tenant) => this.dispatcher.isIdle(tenant) || this.#isRelookDue(tenant)));
     await this.refill();
+  }
+
+  #isRelookDue(tenant: number): boolean {
+    return this.#parts.clock.now() >= (this.#relookAt.get(tenant) ?? Number.NEGATIVE_INFINITY);
   }
 
   /** Reads heads for restaurants whose heads in memory run low. One at a time; a second call joins the first. */
@@ -120,6 +131,8 @@ export class Dispatch {
     if (tenants.length === 0) return;
     const versions = new Map(tenants.map(({ tenant }) => [tenant, this.dispatcher.version(tenant)]));
     const heads = await this.#parts.ledger.refill(tenants, PER_TENANT);
+    const relookAt = this.#parts.clock.now() + RELOOK_MS;
+    for (const { tenant } of tenants) this.#relookAt.set(tenant, relookAt);
     const byTenant = groupBy(heads, (head) => head.tenant);
     for (const { tenant } of tenants) {
       const found = byTenant.get(tenant) ?? [];

@@ -12,6 +12,10 @@ export class OwnedPartitions {
     return [...this.#owned.keys()];
   }
 
+  get all(): Ownership[] {
+    return [...this.#owned.values()];
+  }
+
   get(partition: number): Ownership | undefined {
     return this.#owned.get(partition);
   }

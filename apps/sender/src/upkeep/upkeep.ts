@@ -57,7 +57,7 @@ export class Upkeep {
         name: 'wake',
         everyMs: 200,
         run: async () => {
-          const heads = await ledger.wake(owned.numbers, MOST);
+          const heads = await ledger.wake(owned.all, MOST);
           await dispatch.prepare([...new Set(heads.map((head) => head.tenant))]);
           dispatch.offer(heads);
         },
@@ -76,7 +76,7 @@ export class Upkeep {
         name: 'expire',
         everyMs: 1_000,
         run: async () => {
-          if ((await ledger.expire(owned.numbers, MOST)) > 0) outboxFilled();
+          if ((await ledger.expire(owned.all, MOST)) > 0) outboxFilled();
         },
       },
       {

@@ -8,6 +8,11 @@ export function isOwner(tables: Tables, own: Ownership): boolean {
   return own.incarnation === tables.incarnation && tables.owners.get(own.partition)?.epoch === own.epoch;
 }
 
+/** The partitions that still are owned so. */
+export function heldOf(tables: Tables, owned: readonly Ownership[]): number[] {
+  return owned.filter((own) => isOwner(tables, own)).map((own) => own.partition);
+}
+
 /** Throws `fenced` unless this ownership is the partition's current one. */
 export function requireOwner(tables: Tables, own: Ownership): void {
   if (!isOwner(tables, own)) throw new LedgerError('fenced', `partition ${own.partition} has another owner`);

@@ -17,7 +17,7 @@ import {
 } from './doubts.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
 import { liftPause, runningPause, setPause } from './effects.js';
-import { admission, admittedOffset, isOwner, noteRange, requireOwner } from './fences.js';
+import { admission, admittedOffset, heldOf, isOwner, noteRange, requireOwner } from './fences.js';
 import { counts, entryOf, listMessages, viewOf } from './read.js';
 import { prune } from './retention.js';
 import { settle } from './settle.js';
@@ -118,8 +118,8 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
 
     readyTenants: async (owned) => readyTenants(tables, owned),
     refill: async (tenants, perTenant) => refill(tables, tenants, perTenant),
-    wake: async (owned, most) => wake(tables, owned, most),
-    expire: async (owned, most) => expire(tables, owned, most),
+    wake: async (owned, most) => wake(tables, heldOf(tables, owned), most),
+    expire: async (owned, most) => expire(tables, heldOf(tables, owned), most),
 
     async ensureSlots(tenants, concurrency) {
       ensureSlots(tables, tenants, concurrency);

@@ -1,4 +1,5 @@
 import type { Statement } from '../database.js';
+import { ownedValues, type Ownership, stillOwned } from '../ownership/ownership.js';
 import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, MESSAGE } from '../states.js';
 
@@ -17,15 +18,17 @@ export function expiredMessages(partitions: readonly number[], most: number): St
 
 /**
  * Ends messages that were not sent: cancelled, or expired by the database's clock. One that is sending or unknown
- * stays. Their lanes go on with the next message. To be run behind lockLanesOf, in one transaction.
+ * stays. Their lanes go on with the next message. To be run behind lockLanesOf, in one transaction. `owned`: only in these
+ * partitions, behind lockOwned.
  */
 export function finishUnsent(
   tenants: readonly number[],
   us: readonly string[],
   end: 'cancelled' | 'expired',
+  owned?: readonly Ownership[],
 ): Statement {
   return {
-    name: `finish-unsent-${end}`,
+    name: `finish-unsent-${end}${owned ? '-owned' : ''}`,
     text: `
       with i as (
         select distinct tenant, u from unnest($1::int[], $2::uuid[]) as i(tenant, u)
@@ -34,6 +37,7 @@ export function finishUnsent(
           from i
          where x.tenant = i.tenant and x.u = i.u
            and x.state in (${MESSAGE.waiting}, ${MESSAGE.retrying}, ${MESSAGE.scheduled}, ${MESSAGE.held})
+           ${owned ? `and x.partition = any(${stillOwned(3)})` : ''}
            ${end === 'expired' ? 'and x.expires_at <= clock_timestamp()' : ''}
            and not exists (
              select from lane l where l.tenant = x.tenant and l.lane = x.lane and l.head = x.u
@@ -53,7 +57,7 @@ export function finishUnsent(
         select partition, tenant, u, redrive, attempt, '${end}' from m
       )
       select tenant, u from m`,
-    values: [tenants, us],
+    values: [tenants, us, ...(owned ? ownedValues(owned) : [])],
   };
 }
 

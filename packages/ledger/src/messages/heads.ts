@@ -1,4 +1,5 @@
 import type { Row, Statement } from '../database.js';
+import { ownedValues, type Ownership, stillOwned } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
 import { type Head, toHead } from './admit-sends.js';
 
@@ -44,30 +45,47 @@ export function refill(
   };
 }
 
-/** Opens lanes whose head has become due. */
-export function wakeLanes(partitions: readonly number[], most: number): Statement {
+/** Whether there is anything to wake: mostly there is not, and nothing need be locked for it. */
+export function hasDue(partitions: readonly number[]): Statement {
+  return {
+    name: 'has-due',
+    text: `
+      select exists (
+               select from lane
+                where partition = any($1::smallint[]) and due > '-infinity' and due <= clock_timestamp()
+                  and state = ${LANE.open})
+          or exists (
+               select from message
+                where partition = any($1::smallint[]) and state = ${MESSAGE.scheduled}
+                  and due <= clock_timestamp()) as due`,
+    values: [partitions],
+  };
+}
+
+/** Opens lanes whose head has become due. To be run behind lockOwned. */
+export function wakeLanes(owned: readonly Ownership[], most: number): Statement {
   return {
     name: 'wake-lanes',
     text: `
       update lane set due = '-infinity'
        where (tenant, lane) in (
          select tenant, lane from lane
-          where partition = any($1::smallint[]) and due > '-infinity' and due <= clock_timestamp() and state = ${LANE.open}
-          order by due limit $2 for no key update skip locked)
+          where partition = any(${stillOwned(2)}) and due > '-infinity' and due <= clock_timestamp() and state = ${LANE.open}
+          order by due limit $1 for no key update skip locked)
       returning tenant, lane, head, priority, seq`,
-    values: [partitions, most],
+    values: [most, ...ownedValues(owned)],
   };
 }
 
-/** Gives scheduled messages that have fallen due their place: at the end of their conversation, as of now. */
-export function promoteScheduled(partitions: readonly number[], most: number): Statement {
+/** Gives scheduled messages that have fallen due their place: at the end of their conversation, as of now. Behind lockOwned. */
+export function promoteScheduled(owned: readonly Ownership[], most: number): Statement {
   return {
     name: 'promote-scheduled',
     text: `
       with d as (
         select tenant, u from message
-         where partition = any($1::smallint[]) and state = ${MESSAGE.scheduled} and due <= clock_timestamp()
-         order by due limit $2 for no key update skip locked
+         where partition = any(${stillOwned(2)}) and state = ${MESSAGE.scheduled} and due <= clock_timestamp()
+         order by due limit $1 for no key update skip locked
       ), m as (
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', seq = nextval('place'), changed_at = clock_timestamp()
           from d where x.tenant = d.tenant and x.u = d.u
@@ -81,7 +99,7 @@ export function promoteScheduled(partitions: readonly number[], most: number): S
          set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due
        where lane.state = 0 and excluded.priority > lane.priority
       returning tenant, lane, head, priority, seq`,
-    values: [partitions, most],
+    values: [most, ...ownedValues(owned)],
   };
 }
 

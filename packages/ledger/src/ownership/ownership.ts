@@ -51,8 +51,21 @@ export function lockOwned(owned: readonly Ownership[]): Statement {
         join unnest($1::smallint[], $2::bigint[]) e(partition, epoch) on e.partition = w.partition and e.epoch = w.epoch
        where exists (select from installation where incarnation = $3)
        order by w.partition for share of w`,
-    values: [owned.map((own) => own.partition), owned.map((own) => own.epoch), owned[0]?.incarnation ?? null],
+    values: ownedValues(owned),
   };
+}
+
+/** The same partitions behind lockOwned, in SQL: its three values are the parameters from `$first` on, see ownedValues. */
+export function stillOwned(first: number): string {
+  return `array(
+    select w.partition from owner w
+      join unnest($${first}::smallint[], $${first + 1}::bigint[]) e(partition, epoch)
+        on e.partition = w.partition and e.epoch = w.epoch
+     where exists (select from installation where incarnation = $${first + 2}))`;
+}
+
+export function ownedValues(owned: readonly Ownership[]): readonly unknown[] {
+  return [owned.map((own) => own.partition), owned.map((own) => own.epoch), owned[0]?.incarnation ?? null];
 }
 
 /** Read after the epoch was raised, in a statement of its own: so it sees what the old owner admitted last. */

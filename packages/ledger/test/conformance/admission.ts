@@ -127,7 +127,7 @@ export function admissionKeeps(subject: () => Subject): void {
     expect(await stage.retry(claim.u, 1, subject().now() + 300)).toEqual([]);
     expect(await stage.claim([claim])).toEqual([]);
     await subject().later(400);
-    const woken = await stage.ledger.wake([stage.own.partition], 100);
+    const woken = await stage.ledger.wake([stage.own], 100);
     expect(woken.map((head) => head.u)).toContain(claim.u);
     expect(await stage.claim([claim])).toHaveLength(1);
   });

@@ -58,7 +58,7 @@ export function claimsKeep(subject: () => Subject): void {
     const [late, follower] = [stage.message('c', { expiresAt: subject().now() - 5_000 }), stage.message('c')];
     const heads = await stage.admit(late, follower);
     expect(await stage.claim(heads)).toEqual([]);
-    expect(await stage.ledger.expire([stage.own.partition], 100)).toBeGreaterThan(0);
+    expect(await stage.ledger.expire([stage.own], 100)).toBeGreaterThan(0);
     expect(await stage.status(late.u)).toBe('expired');
     expect(await stage.events(late.u)).toEqual(['queued', 'expired']);
     expect(await stage.heads()).toEqual([follower.u]);
@@ -176,7 +176,7 @@ export function claimsKeep(subject: () => Subject): void {
     expect(claims.map((one) => one.u)).toEqual([free.u]);
     expect(await stage.heads()).toEqual([]);
     await subject().later(400);
-    expect((await stage.ledger.wake([stage.own.partition], 100)).map((head) => head.u)).toContain(claim.u);
+    expect((await stage.ledger.wake([stage.own], 100)).map((head) => head.u)).toContain(claim.u);
     expect(await stage.claim([claim])).toHaveLength(1);
   });
 

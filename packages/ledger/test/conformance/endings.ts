@@ -45,7 +45,7 @@ export function endingsKeep(subject: () => Subject): void {
     const claim = await stage.claimed('c', { expiresAt: subject().now() + 150 });
     await stage.ledger.settle([unknown(claim)]);
     await subject().later(250);
-    await stage.ledger.expire([stage.own.partition], 100);
+    await stage.ledger.expire([stage.own], 100);
     expect(await stage.status(claim.u)).toBe('unknown');
   });
 
@@ -56,11 +56,30 @@ export function endingsKeep(subject: () => Subject): void {
     expect(await stage.status(scheduled.u)).toBe('scheduled');
     const claim = await stage.claimed('c');
     await subject().later(400);
-    expect((await stage.ledger.wake([stage.own.partition], 100)).map((head) => head.u)).not.toContain(
-      scheduled.u,
-    );
+    expect((await stage.ledger.wake([stage.own], 100)).map((head) => head.u)).not.toContain(scheduled.u);
     expect(await stage.status(scheduled.u)).toBe('queued');
     expect((await stage.ledger.settle([accepted(claim)]))[0]?.next?.u).toBe(scheduled.u);
+  });
+
+  it('a former owner wakes nothing and ends nothing', async () => {
+    const stage = await Stage.open(subject(), 'former-owner');
+    const claim = await stage.claimed('c');
+    await stage.ledger.settle([repeat(claim, subject().now())]);
+    await stage.retry(claim.u, 1, subject().now() + 200);
+    const scheduled = stage.message('d', { sendAt: subject().now() + 200 });
+    const passing = stage.message('e', { expiresAt: subject().now() + 200 });
+    await stage.admit(scheduled, passing);
+    const former = stage.own;
+    const owner = await stage.ledger.takeOwnership(former.partition, 'next');
+    await subject().later(300);
+    expect(await stage.ledger.wake([former], 100)).toEqual([]);
+    expect(await stage.ledger.expire([former], 100)).toBe(0);
+    expect(await stage.status(scheduled.u)).toBe('scheduled');
+    expect(await stage.status(passing.u)).toBe('queued');
+    const woken = (await stage.ledger.wake([owner], 100)).map((head) => head.u);
+    expect(woken).toEqual(expect.arrayContaining([claim.u, scheduled.u]));
+    await stage.ledger.expire([owner], 100);
+    expect(await stage.status(passing.u)).toBe('expired');
   });
 
   it('and can be cancelled before', async () => {
@@ -69,7 +88,7 @@ export function endingsKeep(subject: () => Subject): void {
     await stage.admit(scheduled);
     expect(await stage.ledger.cancel(stage.tenant, scheduled.u, 't')).toBe('cancelled');
     await subject().later(300);
-    await stage.ledger.wake([stage.own.partition], 100);
+    await stage.ledger.wake([stage.own], 100);
     expect(await stage.heads()).toEqual([]);
   });
 

@@ -138,7 +138,7 @@ export function settlementsKeep(subject: () => Subject): void {
     const expired = await stage.claimed('d', { expiresAt: subject().now() + 200 });
     await stage.ledger.settle([repeat(expired, subject().now() + 60_000)]);
     await subject().later(300);
-    await stage.ledger.expire([stage.own.partition], 100);
+    await stage.ledger.expire([stage.own], 100);
     expect(await stage.status(expired.u)).toBe('expired');
     for (const claim of [waits, died, expired]) {
       expect(only(await stage.ledger.settle([accepted(claim)])).applied).toBe(true);
