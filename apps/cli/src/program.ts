@@ -3,9 +3,12 @@ import { cacheReport } from './commands/cache.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
+import { type PauseChoice, queuePause, queuePauses, queueRelease, queueResume } from './commands/pauses.js';
 import { queueMessage, queueMetrics } from './commands/queue.js';
+import { suppressionsLift, suppressionsList } from './commands/suppressions.js';
 import { tenantsCreate, tenantsList, tenantsSeed } from './commands/tenants.js';
 import { topicsEnsure, topicsStatus } from './commands/topics.js';
+import { unknownList, unknownResolve } from './commands/unknown.js';
 import { kafkaConnection } from './connections.js';
 import type { Logger } from '@mersal/telemetry';
 import { EXIT } from './exit-codes.js';
@@ -124,6 +127,65 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description("one message's story")
     .argument('<id>')
     .action(async (id: string) => show(await queueMessage(env(), id)));
+
+  const target = (command: Command): Command =>
+    command
+      .option('--restaurant <restaurant>', 'one restaurant (default: everything)')
+      .option('--number <number>', 'one of its numbers, +…');
+  target(queue.command('pause'))
+    .description('send nothing more, within 2 s, until it is resumed or for some minutes')
+    .requiredOption('--reason <text>', 'why: it is shown to whoever looks')
+    .option('--minutes <n>', 'for so long (default: until it is resumed)')
+    .action(async (given: PauseChoice & { minutes?: string; reason: string }) =>
+      show(await queuePause(env(), given, now())),
+    );
+  target(queue.command('resume'))
+    .description('go on with what was paused')
+    .action(async (given: PauseChoice) => show(await queueResume(env(), given)));
+  queue
+    .command('pauses')
+    .description('what is paused, by whom and why')
+    .action(async () => show(await queuePauses(env())));
+  queue
+    .command('release')
+    .description('let a conversation go on that waits behind a dead message')
+    .argument('<id>')
+    .action(async (id: string) => show(await queueRelease(env(), id)));
+
+  const unknown = program
+    .command('unknown')
+    .description('messages that the provider may or may not have accepted');
+  unknown
+    .command('list')
+    .description('all of them; exits 3 while some wait for you')
+    .option('--restaurant <restaurant>', "one restaurant's only")
+    .action(async ({ restaurant }: { restaurant?: string }) => show(await unknownList(env(), restaurant)));
+  unknown
+    .command('resolve')
+    .description('say what the provider has')
+    .argument('<id>')
+    .requiredOption('--as <decision>', 'sent, not-sent (it is sent again) or dead')
+    .option('--sid <sid>', 'the provider’s id of the message, where it was sent')
+    .action(async (id: string, given: { as: string; sid?: string }) =>
+      show(await unknownResolve(env(), id, given)),
+    );
+
+  const suppressions = program.command('suppressions').description('recipients who opted out');
+  suppressions
+    .command('list')
+    .description("a restaurant's")
+    .requiredOption('--restaurant <restaurant>', 'whose')
+    .action(async ({ restaurant }: { restaurant: string }) =>
+      show(await suppressionsList(env(), restaurant)),
+    );
+  suppressions
+    .command('lift')
+    .description('the recipient wants to hear from the restaurant again')
+    .requiredOption('--restaurant <restaurant>', 'whose')
+    .argument('<who>', 'the number in full, or the recipient as the list shows it')
+    .action(async (who: string, { restaurant }: { restaurant: string }) =>
+      show(await suppressionsLift(env(), restaurant, who)),
+    );
 
   const cache = program.command('cache').description('the template cache');
   cache

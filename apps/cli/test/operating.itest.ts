@@ -53,6 +53,55 @@ describe('mersal queue', () => {
   });
 });
 
+describe('mersal queue pause', () => {
+  it('stops a restaurant within 2 s, over what is posted meanwhile, and lets it go on', async () => {
+    const { apiKey } = pipeline.tenant('r1');
+    const post = async (text: string): Promise<string> => {
+      const answer = await fetch(`${pipeline.ingress}/api/whatsapp/send`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ phoneNumber: '+966500000124', text }),
+      });
+      return ((await answer.json()) as { id: string }).id;
+    };
+    const statusOf = async (id: string): Promise<string> =>
+      ((await mersal(['queue', 'message', id, '--json'], { env })).json() as { status: string }).status;
+    const seen = async (id: string): Promise<boolean> =>
+      (await pipeline.simulator.requests()).some((request) => request.messageId === id);
+    const wrong = await mersal(['queue', 'pause', '--reason', 'x', '--number', '+14155238886'], { env });
+    expect(wrong.code).toBe(2);
+    await mersal(['queue', 'pause', '--restaurant', 'r1', '--reason', 'a wrong menu'], { env });
+    const paused = await mersal(['queue', 'pauses', '--json'], { env });
+    expect(paused.json()).toMatchObject({
+      items: [{ restaurantId: 'r1', number: null, until: null, reason: 'a wrong menu' }],
+    });
+    const id = await post('not yet');
+    await waitFor(async () => (await mersal(['queue', 'message', id, '--json'], { env })).code === 0, {
+      timeoutMs: 20_000,
+      describe: () => 'the message is filed',
+    });
+    expect(await seen(id)).toBe(false);
+    await mersal(['queue', 'resume', '--restaurant', 'r1'], { env });
+    await waitFor(() => seen(id), { timeoutMs: 20_000, describe: () => `${id} at the provider` });
+    expect(['sending', 'sent', 'delivered', 'read']).toContain(await statusOf(id));
+    expect((await mersal(['queue', 'resume', '--restaurant', 'r1'], { env })).code).toBe(1);
+  });
+});
+
+describe('mersal unknown and suppressions', () => {
+  it('are empty where nothing is unknown and nobody opted out, and refuse what is not', async () => {
+    expect((await mersal(['unknown', 'list', '--json'], { env })).json()).toEqual({ items: [] });
+    const none = await mersal(['suppressions', 'list', '--restaurant', 'r1', '--json'], { env });
+    expect(none.json()).toEqual({ items: [] });
+    expect(
+      (await mersal(['suppressions', 'lift', '--restaurant', 'r1', '+966500000123'], { env })).code,
+    ).toBe(1);
+    const id = `${'0'.repeat(32)}-1${'0'.repeat(12)}`;
+    expect((await mersal(['unknown', 'resolve', id, '--as', 'perhaps'], { env })).code).toBe(2);
+    expect((await mersal(['unknown', 'resolve', id, '--as', 'sent'], { env })).code).toBe(1);
+  });
+});
+
 describe('mersal doctor', () => {
   it('finds nothing wrong with a stack that works, and tells what is once a part of it is gone', async () => {
     const well = await mersal(['doctor', '--json'], { env });

@@ -28,6 +28,7 @@ import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
 import { TenantDirectory } from './tenants/tenant-directory.js';
 import type { TenantSource } from './tenants/tenant-source.js';
 import { Upkeep } from './upkeep/upkeep.js';
+import { VitalSigns } from './upkeep/vital-signs.js';
 
 /** All that a sender reaches the world through. */
 export interface Ports {
@@ -195,6 +196,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     tenants,
     reconcile: reconciliation.run,
     outboxFilled: outbox.hint,
+    vitals: new VitalSigns({ ledger, clock, metrics }),
     onFatal: fail,
     clock,
     logger,

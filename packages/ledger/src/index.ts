@@ -36,6 +36,7 @@ export { laneOf } from './messages/lane.js';
 export { UNDECIDED, type UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
+export type { Vitals } from './messages/vitals.js';
 export type { Retention } from './messages/retention.js';
 export { REPORTED_FAILED, type Settled, type Settlement } from './messages/settle.js';
 export {

@@ -9,6 +9,7 @@ import type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 import type { MessageView } from './messages/read.js';
 import type { Retention } from './messages/retention.js';
 import type { Settled, Settlement } from './messages/settle.js';
+import type { Vitals } from './messages/vitals.js';
 import type { Ownership, TopicRole } from './ownership/ownership.js';
 import type { Pause, PauseTarget } from './pauses/pauses.js';
 import type { Suppression } from './suppressions/suppressions.js';
@@ -144,5 +145,6 @@ export interface Ledger {
   ): Promise<MessageView[]>;
   admittedOffset(partition: number, topic: TopicRole): Promise<bigint>;
   counts(): Promise<QueueCounts>;
+  readVitals(partitions: readonly number[]): Promise<Vitals>;
   close(): Promise<void>;
 }

@@ -31,6 +31,7 @@ import {
 import { countStates, listMessages, readMessage, toMessageView } from './messages/read.js';
 import { eraseDetail, forgetIds } from './messages/retention.js';
 import { settleStatements, toSettled } from './messages/settle.js';
+import { readVitals, toVitals } from './messages/vitals.js';
 import {
   advanceOffset,
   giveBack,
@@ -268,6 +269,7 @@ export function createPostgresLedger(database: Database): Ledger {
       const [row] = await database.run(countStates());
       return toCounts(row ?? {});
     },
+    readVitals: async (partitions) => toVitals((await database.run(readVitals(partitions)))[0] ?? {}),
     close: () => database.close(),
   };
 }

@@ -372,3 +372,25 @@ describe('retention', () => {
     expect(await ledger.readMessage(tenant, message.u)).toBeUndefined();
   });
 });
+
+describe('vitals', () => {
+  it('tell the oldest head that may go and what is unknown; a paused restaurant has none', async () => {
+    const { ledger, tenant, own } = await owned();
+    const partitions = [own.partition];
+    const before = await ledger.readVitals(partitions);
+    await admit(ledger, own, [newMessage(tenant, 'c', { acceptedAt: Date.now() - 3_600_000 })]);
+    expect((await ledger.readVitals(partitions)).oldestHeadMs).toBeGreaterThanOrEqual(3_600_000);
+    await ledger.setPause({ scope: 'tenant', tenant }, null, 'stop', 'ops');
+    const paused = (await ledger.readVitals(partitions)).oldestHeadMs;
+    expect(paused ?? 0).toBeLessThan(3_600_000);
+    await ledger.liftPause({ scope: 'tenant', tenant });
+    const [head] = await ledger.refill([{ tenant, partition: own.partition }], 8);
+    const [claim] = await claimOf(ledger, own, [head!], LIMITS);
+    await ledger.settle([settlement(claim!, unknownBy)]);
+    await ledger.leaveUndecided(tenant, head!.u, 1);
+    expect(await ledger.readVitals(partitions)).toMatchObject({
+      unknown: before.unknown + 1,
+      undecided: before.undecided + 1,
+    });
+  });
+});

@@ -102,6 +102,12 @@ export const metricCatalogue = {
   mersal_heads: { kind: 'gauge', unit: '1', text: 'conversation heads in memory', labels: [] },
   mersal_in_flight: { kind: 'gauge', unit: '1', text: 'requests under way at the provider', labels: [] },
   mersal_unknown: { kind: 'gauge', unit: '1', text: 'messages with an unknown outcome', labels: [] },
+  mersal_undecided: {
+    kind: 'gauge',
+    unit: '1',
+    text: 'messages with an unknown outcome that an operator has to decide on: alert above 0',
+    labels: [],
+  },
   mersal_oldest_head_age: {
     kind: 'gauge',
     unit: 's',

@@ -1,6 +1,11 @@
 import { userInfo } from 'node:os';
 import type { Database } from '@mersal/ledger';
 
+/** Who is at the command line. */
+export function actor(): string {
+  return `cli:${userInfo().username}`;
+}
+
 /** Who did what by the command line. `detail` never holds a secret. */
 export async function audit(
   database: Database,
@@ -11,6 +16,6 @@ export async function audit(
   await database.run({
     name: 'cli-audit',
     text: 'insert into audit (actor, action, subject, detail) values ($1, $2, $3, $4)',
-    values: [`cli:${userInfo().username}`, action, subject, JSON.stringify(detail)],
+    values: [actor(), action, subject, JSON.stringify(detail)],
   });
 }

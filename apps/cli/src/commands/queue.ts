@@ -1,10 +1,10 @@
-import { joinMessageId, parseMessageId } from '@mersal/contracts';
+import { joinMessageId } from '@mersal/contracts';
 import { createPostgresLedger, type MessageView } from '@mersal/ledger';
 import { withDatabase } from '../connections.js';
-import { EXIT } from '../exit-codes.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
 import { table } from '../table.js';
+import { findMessage } from './find.js';
 
 /** Counted in the ledger itself: right also while ingress is away. What is not admitted yet is not in it. */
 export async function queueMetrics(env: Environment): Promise<Report> {
@@ -28,18 +28,9 @@ export async function queueMetrics(env: Environment): Promise<Report> {
 
 /** One message's story. Neither its text nor its recipient is in it. */
 export async function queueMessage(env: Environment, id: string): Promise<Report> {
-  const parts = parseMessageId(id);
-  if (!parts) throw new CliError('id_invalid', 'that is not a message id', EXIT.usage);
   return withDatabase(env, async (database) => {
-    // The restaurant is not known here, and the primary key begins with it: one look-up for each.
-    const [row] = await database.run({
-      name: 'cli-tenant-of-message',
-      text: `
-        select t.id from tenant t
-         where exists (select 1 from message m where m.tenant = t.id and m.u = $1 and m.tag = $2) limit 1`,
-      values: [parts.u, parts.tag],
-    });
-    const view = row && (await createPostgresLedger(database).readMessage(row['id'] as number, parts.u));
+    const { tenant, u } = await findMessage(database, id);
+    const view = await createPostgresLedger(database).readMessage(tenant, u);
     if (!view) throw new CliError('message_unknown', 'the ledger has no such message (or not yet)');
     const { record: _record, headers, ...story } = view;
     const traceparent = headers['traceparent'];

@@ -4,6 +4,7 @@ import type { Logger } from '@mersal/telemetry';
 import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import type { VitalSigns } from './vital-signs.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 
 export interface UpkeepParts {
@@ -13,6 +14,7 @@ export interface UpkeepParts {
   readonly tenants: TenantDirectory;
   readonly reconcile: () => Promise<number>;
   readonly outboxFilled: () => void;
+  readonly vitals: VitalSigns;
   readonly onFatal: (error: unknown) => void;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -110,6 +112,7 @@ export class Upkeep {
           if (again > 0) outboxFilled();
         },
       },
+      { name: 'vitals', everyMs: 5_000, run: () => this.#parts.vitals.read(owned.numbers) },
       {
         name: 'retention',
         everyMs: 60_000,

@@ -15,6 +15,7 @@ import {
   releaseHeld,
   unknownMessages,
 } from './doubts.js';
+import { readVitals } from './vitals.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
 import { liftPause, runningPause, setPause } from './effects.js';
 import { admission, admittedOffset, heldOf, isOwner, noteRange, requireOwner } from './fences.js';
@@ -117,6 +118,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     },
 
     readyTenants: async (owned) => readyTenants(tables, owned),
+    readVitals: async (owned) => readVitals(tables, owned),
     refill: async (tenants, perTenant) => refill(tables, tenants, perTenant),
     wake: async (owned, most) => wake(tables, heldOf(tables, owned), most),
     expire: async (owned, most) => expire(tables, heldOf(tables, owned), most),
