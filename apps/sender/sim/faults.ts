@@ -25,6 +25,20 @@ const LARGEST_SKEW_MS = 2_000;
 
 type Fault = (targets: Targets, sender: SenderProcess | undefined) => void;
 
+/** One sees Redis no more, another does not hear that the rate is kept in another way since. */
+const CHANGEOVER: readonly [Fault, number] = [
+  (targets, sender) => {
+    const { redis, server, random, story } = targets;
+    const deaf = targets.senders().find(({ host }) => !host.isDead && host !== sender?.host);
+    if (!sender || !deaf) return;
+    const until = server.timeline.now + random.between(4_000, 15_000);
+    redis.away.set(sender.host.name, until);
+    redis.deaf.set(deaf.host.name, until);
+    story.tell('redis', `goes away from ${sender.host.name}, and ${deaf.host.name} does not hear of it`);
+  },
+  3,
+];
+
 const faults: readonly (readonly [Fault, number])[] = [
   [
     // Between any two steps: at a moment, or right before one of its next calls.
@@ -45,6 +59,18 @@ const faults: readonly (readonly [Fault, number])[] = [
       ),
     4,
   ],
+  [
+    // Past its lease, and mostly past the decision on it: what it goes on with then is too old.
+    ({ random }, sender) => {
+      const ms = random.weighted([
+        [random.between(2_000, 20_000), 1],
+        [random.between(65_000, 110_000), 1],
+      ]);
+      sender?.host.freezeOnClaim(() => sender.freeze(ms));
+    },
+    2,
+  ],
+  CHANGEOVER,
   [(_, sender) => sender?.stop(), 2],
   [(targets) => targets.startSender(), 2],
   [({ kafka }) => kafka.rebalanceSoon(), 3],
@@ -90,8 +116,8 @@ const faults: readonly (readonly [Fault, number])[] = [
 /** Lets faults happen at random moments until everything is healed. */
 export function startFaults(targets: Targets): void {
   const { plan, server, kafka, random } = targets;
-  if (plan.calm) return;
-  const unreliable = random.chance(0.6);
+  if (plan.theme === 'nothing' || plan.theme === 'provider') return;
+  const unreliable = plan.theme === 'anything' && random.chance(0.6);
   if (unreliable) {
     server.weather.failBefore = random.pick([0, 0.01, 0.05]);
     server.weather.failAfter = random.pick([0, 0.01, 0.05]);
@@ -102,8 +128,10 @@ export function startFaults(targets: Targets): void {
     kafka.weather.astray = random.pick([0, 0.1]);
   }
   kafka.weather.untold = random.pick([0, 0.2, 0.5]);
-  const kinds = random.shuffle(faults).slice(0, random.whole(1, 6));
-  const everyMs = random.pick([800, 3_000, 10_000]);
+  if (plan.theme === 'answers') server.lostSettlements = 0.3;
+  const kinds =
+    plan.theme === 'changeover' ? [CHANGEOVER] : random.shuffle(faults).slice(0, random.whole(1, 6));
+  const everyMs = plan.theme === 'changeover' ? 1_500 : random.pick([800, 3_000, 10_000]);
   const next = (): void => {
     const wait = random.between(0, 2 * everyMs);
     if (server.timeline.now + wait >= plan.healAt) return;

@@ -19,6 +19,7 @@ export class Host {
   #dead = false;
   /** Counts down over the calls that leave the process; at 0 it dies before the call. */
   #diesAfter = Number.POSITIVE_INFINITY;
+  #freezeOnClaim: () => void = () => undefined;
   #onDeath: () => void = () => undefined;
   /** How far its wall clock is off, in ms. */
   skew = 0;
@@ -56,6 +57,18 @@ export class Host {
 
   freeze(ms: number): void {
     this.#frozenUntil = Math.max(this.#frozenUntil, this.#timeline.now + ms);
+  }
+
+  /** Stands still between its next claim and the request that follows. */
+  freezeOnClaim(freeze: () => void): void {
+    this.#freezeOnClaim = freeze;
+  }
+
+  /** The ledger gave it a claim. */
+  claimed(): void {
+    const freeze = this.#freezeOnClaim;
+    this.#freezeOnClaim = () => undefined;
+    freeze();
   }
 
   /** Whether a call leaves the process. */

@@ -1,5 +1,6 @@
 import type { Claim, ClaimAnswer, Ledger, Ownership } from '@mersal/ledger';
 import type { MemoryLedger } from '@mersal/ledger/memory';
+import type { FenceWatch } from './fence-watch.js';
 import type { Host } from './host.js';
 import { call, type Weather } from './network.js';
 import type { Random } from './random.js';
@@ -8,9 +9,12 @@ import type { Timeline } from './timeline.js';
 export interface LedgerServer {
   readonly ledger: MemoryLedger;
   readonly weather: Weather;
+  /** The share of settlements that are done and whose answer is lost. */
+  lostSettlements: number;
   readonly timeline: Timeline;
   readonly random: Random;
   readonly tell: (who: string, what: string) => void;
+  readonly fences: FenceWatch;
   readonly onClaims: (claims: readonly Claim[]) => Promise<void>;
 }
 
@@ -20,14 +24,20 @@ export function ledgerOver(server: LedgerServer, host: Host): Ledger {
   const remote = Object.keys(real).map((name) => [
     name,
     (...args: unknown[]): Promise<unknown> =>
-      call(server, host, server.weather, async () => {
+      call(server, host, name === 'settle' ? settling(server) : server.weather, async () => {
         const answer = await real[name]?.apply(real, args);
+        server.fences.answered(host.name, name, args, answer);
         note(server, host, name, args, answer);
+        if (name === 'claim' && (answer as ClaimAnswer).claims.length > 0) host.claimed();
         if (name === 'claim') await server.onClaims((answer as ClaimAnswer).claims);
         return answer;
       }),
   ]);
   return Object.fromEntries(remote) as Ledger;
+}
+
+function settling({ weather, lostSettlements }: LedgerServer): Weather {
+  return { ...weather, failAfter: Math.max(weather.failAfter, lostSettlements) };
 }
 
 /** What the story tells of the ledger. */

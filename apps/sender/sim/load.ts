@@ -58,14 +58,14 @@ export class Load {
   }
 
   start(): void {
-    const { messages, loadMs, tenants, calm } = this.#plan;
+    const { messages, loadMs, tenants, theme } = this.#plan;
     const random = this.#random;
     for (let n = 1; n <= messages; n += 1) {
       // A neighbour that posts most of it, in a third of the runs.
       const tenant = random.chance(messages % 3 === 0 ? 0.6 : 0) ? tenants[0] : random.pick(tenants);
       if (tenant) this.#timeline.after(random.between(0, loadMs), () => this.#post(n, tenant));
     }
-    if (calm) return;
+    if (theme === 'nothing') return;
     if (random.chance(0.2))
       for (let n = 0; n < 2; n += 1) this.#timeline.after(random.between(0, loadMs), () => this.#poison(n));
   }
@@ -109,7 +109,7 @@ export class Load {
     this.#kafka.append(record);
     if (random.chance(0.06)) this.#timeline.after(random.between(0, 8_000), () => this.#kafka.append(record));
     if (random.chance(0.05)) this.#timeline.after(random.between(0, 5_000), () => this.#cancel(posted));
-    if (!this.#plan.calm && random.chance(0.3))
+    if (this.#plan.theme !== 'nothing' && random.chance(0.3))
       this.#timeline.after(random.between(2_000, 30_000), () => void this.#redrive(posted));
   }
 

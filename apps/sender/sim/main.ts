@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { THEMES } from './plan.js';
 import { plants } from './plants.js';
 import { simulate } from './simulation.js';
 import type { Report, Share } from './worker.js';
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '5000' },
     trace: { type: 'boolean', default: false },
     plant: { type: 'string' },
+    theme: { type: 'string' },
     /** No run begins after this. */
     seconds: { type: 'string', default: 'Infinity' },
     workers: { type: 'string', default: String(Math.min(8, availableParallelism())) },
@@ -29,6 +31,11 @@ if (values.plant !== undefined && !plant) {
   say(`no such bug; there are: ${plants.map(({ name }) => `"${name}"`).join(', ')}`);
   process.exit(2);
 }
+const theme = THEMES.find((one) => one === (values.theme ?? plant?.theme));
+if (values.theme !== undefined && !theme) {
+  say(`no such theme; there are: ${THEMES.join(', ')}`);
+  process.exit(2);
+}
 const { done, failed } = values.trace || runs === 1 ? await showOne() : await runMany();
 say(`${done - failed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || done === 0 ? 1 : 0;
@@ -39,7 +46,7 @@ interface Tally {
 }
 
 async function showOne(): Promise<Tally> {
-  const result = await simulate({ seed, trace: true, ...(plant ? { plant } : {}) });
+  const result = await simulate({ seed, trace: true, theme, ...(plant ? { plant } : {}) });
   if (values.trace) for (const line of result.story) say(line);
   say(
     `seed ${seed}: ${result.messages} messages, ${result.requests} requests, ${Math.round(result.virtualMs / 1_000)} s, ${result.steps} steps, digest ${result.digest}`,
@@ -67,6 +74,7 @@ async function runMany(): Promise<Tally> {
       until: seed + runs,
       of: workers,
       plant: values.plant,
+      theme,
       seconds: Number(values.seconds),
     };
     worker.send(share);
@@ -100,5 +108,5 @@ async function runMany(): Promise<Tally> {
 function show(result: Report): void {
   say(`seed ${result.seed} BROKEN:`);
   for (const violation of result.violations.slice(0, 5)) say(`    ${violation}`);
-  say(`    again: npm run sim -- --seed ${result.seed} --runs 1 --trace`);
+  say(`    again: npm run sim -- --seed ${result.seed}${theme ? ` --theme ${theme}` : ''} --runs 1 --trace`);
 }

@@ -1,16 +1,36 @@
-import { type Head, MESSAGE } from '@mersal/ledger';
+import { type Head, MESSAGE, type Ownership } from '@mersal/ledger';
 import type { MemoryLedger } from '@mersal/ledger/memory';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
+import type { Theme } from './plan.js';
 
 /** A bug put in on purpose, to see that the simulation finds it. */
 export interface Plant {
   readonly name: string;
   /** Where to look first: a run that found it. */
   readonly seed: number;
+  /** Where it shows soonest. */
+  readonly theme?: Theme;
   /** What it breaks, as the violation's first word says it. */
   readonly breaks: RegExp;
   readonly ledger?: (ledger: MemoryLedger) => MemoryLedger;
+  /** Instead of the sender's own, in ms. */
+  readonly claimAgeMs?: number;
   readonly gateway?: (gateway: TwilioGateway) => TwilioGateway;
+}
+
+/** Takes every ownership for the newest one of its partition. */
+function withoutFence(ledger: MemoryLedger): Pick<MemoryLedger, 'takeOwnership'> & {
+  readonly newest: (own: Ownership) => Ownership;
+} {
+  const epochs = new Map<number, number>();
+  return {
+    newest: (own) => ({ ...own, epoch: epochs.get(own.partition) ?? own.epoch }),
+    async takeOwnership(partition, member) {
+      const own = await ledger.takeOwnership(partition, member);
+      epochs.set(partition, own.epoch);
+      return own;
+    },
+  };
 }
 
 /** Bugs at the borders of the engine. */
@@ -63,6 +83,74 @@ export const plants: readonly Plant[] = [
             ),
           })),
         ),
+    }),
+  },
+  {
+    name: 'a settlement counts for whichever attempt is under way',
+    seed: 1292,
+    theme: 'answers',
+    breaks: /^sent \d+ times|^untrue|^out of order|at once/,
+    ledger: (ledger) => {
+      const newest = new Map<string, number>();
+      return {
+        ...ledger,
+        async claim(owned, candidates, limits) {
+          const answer = await ledger.claim(owned, candidates, limits);
+          for (const { tenant, u, attempt } of answer.claims) newest.set(`${tenant}/${u}`, attempt);
+          return answer;
+        },
+        settle: (settlements) =>
+          ledger.settle(
+            settlements.map((one) => ({
+              ...one,
+              attempt: newest.get(`${one.tenant}/${one.u}`) ?? one.attempt,
+            })),
+          ),
+      };
+    },
+  },
+  {
+    name: 'a claim never becomes too old',
+    seed: 1,
+    breaks: /^sent \d+ times|^untrue|at once/,
+    claimAgeMs: Number.POSITIVE_INFINITY,
+  },
+  {
+    name: 'former owners admit',
+    seed: 1,
+    breaks: /^fence/,
+    ledger: (ledger) => {
+      const { newest, takeOwnership } = withoutFence(ledger);
+      return {
+        ...ledger,
+        takeOwnership,
+        admitSends: (own, range, messages, dead) => ledger.admitSends(newest(own), range, messages, dead),
+        applyCallbacks: (own, ...rest) => ledger.applyCallbacks(newest(own), ...rest),
+      };
+    },
+  },
+  {
+    name: 'former owners claim',
+    seed: 1,
+    breaks: /^fence/,
+    ledger: (ledger) => {
+      const { newest, takeOwnership } = withoutFence(ledger);
+      return {
+        ...ledger,
+        takeOwnership,
+        claim: (owned, candidates, limits) => ledger.claim(owned.map(newest), candidates, limits),
+      };
+    },
+  },
+  {
+    name: 'claims for instants of a former rate group',
+    seed: 257,
+    theme: 'changeover',
+    breaks: /requests within/,
+    ledger: (ledger) => ({
+      ...ledger,
+      claim: (owned, candidates, limits) =>
+        ledger.claim(owned, candidates, { ...limits, rateEpoch: undefined }),
     }),
   },
   {
@@ -119,6 +207,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'priorities upside down',
     seed: 7,
+    theme: 'provider',
     breaks: /^priority/,
     ledger: (ledger) => {
       const turned = (heads: readonly Head[]): Head[] =>
@@ -135,6 +224,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'a neighbour goes first',
     seed: 158,
+    theme: 'nothing',
     breaks: /^fairness/,
     ledger: (ledger) => ({
       ...ledger,

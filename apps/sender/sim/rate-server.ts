@@ -11,7 +11,7 @@ import {
 } from '@mersal/limits';
 import type { RateGroupStore } from '../src/rate/rate-group-store.js';
 import type { Host } from './host.js';
-import { call, type Weather } from './network.js';
+import { call, calm, type Weather } from './network.js';
 import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
 
@@ -24,6 +24,8 @@ export interface Redis {
   /** When the next message may go; undefined: flushed. */
   tat: number | undefined;
   readonly away: Map<string, number>;
+  /** Senders that can't read the rate group until then. */
+  readonly deaf: Map<string, number>;
 }
 
 /** The rule of reserving-gcra.lua over a simulated Redis, as one sender reaches it. */
@@ -139,16 +141,20 @@ export class RateGroupRows {
 export function rateGroupOver(
   server: {
     readonly rows: RateGroupRows;
+    readonly redis: Redis;
     readonly timeline: Timeline;
     readonly random: Random;
     readonly weather: Weather;
   },
   host: Host,
 ): RateGroupStore {
-  const { rows, weather } = server;
+  const { rows } = server;
+  const deaf: Weather = { ...calm(), awayUntil: Number.POSITIVE_INFINITY };
+  const weatherNow = (): Weather =>
+    server.timeline.now < (server.redis.deaf.get(host.name) ?? 0) ? deaf : server.weather;
   return {
-    beat: (name, ok) => call(server, host, weather, async () => rows.beat(name, ok)),
-    change: (from, to) => call(server, host, weather, async () => rows.change(from, to)),
-    leave: (name) => call(server, host, weather, async () => rows.leave(name)),
+    beat: (name, ok) => call(server, host, weatherNow(), async () => rows.beat(name, ok)),
+    change: (from, to) => call(server, host, weatherNow(), async () => rows.change(from, to)),
+    leave: (name) => call(server, host, weatherNow(), async () => rows.leave(name)),
   };
 }

@@ -27,6 +27,7 @@ export interface Surroundings {
   readonly verbose: boolean;
   /** A bug put in on purpose. */
   readonly gateway?: (gateway: TwilioGateway) => TwilioGateway;
+  readonly claimAgeMs: number | undefined;
   readonly fatal: (who: string, error: unknown) => void;
 }
 
@@ -75,7 +76,7 @@ export class SenderProcess {
           perSecond === undefined
             ? undefined
             : {
-                store: rateGroupOver({ ...server, rows: rateRows }, host),
+                store: rateGroupOver({ ...server, rows: rateRows, redis: this.#world.redis }, host),
                 ...redisRateOver({ ...server, redis: this.#world.redis }, host, perSecond),
                 perSecond,
                 name: host.name,
@@ -101,6 +102,7 @@ export class SenderProcess {
         TWILIO_MAX_SOCKETS: plan.sockets,
         RECONCILE_GRACE_MS: plan.graceMs,
         RECONCILE_PAUSE_MS: plan.pauseMs,
+        ...(this.#world.claimAgeMs === undefined ? {} : { claimAgeMs: this.#world.claimAgeMs }),
       },
     );
     const consumer = kafka.consumerOf(host, sender.handlers);

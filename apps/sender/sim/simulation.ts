@@ -1,13 +1,14 @@
 import { encodeEvent, partitionFor, topicNames } from '@mersal/contracts';
 import { createMemoryLedger } from '@mersal/ledger/memory';
 import { startFaults } from './faults.js';
+import { FenceWatch } from './fence-watch.js';
 import { EPOCH_MS } from './host.js';
 import { accountOf, isOver, judge, statusesOf } from './judge.js';
 import { Kafka } from './kafka.js';
 import type { LedgerServer } from './ledger-server.js';
 import { headersOf, Load } from './load.js';
 import { calm } from './network.js';
-import { drawPlan, type Plan } from './plan.js';
+import { drawPlan, type Plan, type Theme } from './plan.js';
 import { Provider, type StatusReport } from './provider.js';
 import { Random } from './random.js';
 import { RateGroupRows, type Redis } from './rate-server.js';
@@ -21,6 +22,8 @@ export interface RunOptions {
   readonly seed: number;
   /** Keeps the story, with the senders' own log lines. */
   readonly trace?: boolean;
+  /** Instead of the one that the seed draws. */
+  readonly theme?: Theme | undefined;
   /** A bug put in on purpose. */
   readonly plant?: Plant;
 }
@@ -45,7 +48,7 @@ const QUIET_MS = 3_000;
 /** One run: everything in it follows from its seed. */
 export async function simulate(options: RunOptions): Promise<RunResult> {
   const random = new Random(options.seed);
-  const plan = drawPlan(random);
+  const plan = drawPlan(random, options.theme);
   const timeline = new Timeline();
   const story = new Story(timeline, options.trace === true);
   const tell = (who: string, what: string): void => story.tell(who, what);
@@ -58,12 +61,18 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   });
   ledger.onRateEpoch(() => rateRows.epoch);
   const watch = new ClaimWatch(plan, ledger, timeline);
+  const partitions = new Map(
+    plan.tenants.map(({ id, restaurantId }) => [id, partitionFor(restaurantId, plan.partitions)]),
+  );
+  const fences = new FenceWatch((tenant) => partitions.get(tenant));
   const server: LedgerServer = {
     ledger: options.plant?.ledger?.(ledger) ?? ledger,
     weather: calm(),
+    lostSettlements: 0,
     timeline,
     random: random.fork(),
     tell,
+    fences,
     onClaims: (claims) => watch.claimed(claims),
   };
   const kafka = new Kafka({ topics, partitions: plan.partitions, timeline, random: random.fork(), tell });
@@ -75,7 +84,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     report: (report) => receive(kafka, report, timeline),
   });
   Object.assign(provider.weather, plan.provider);
-  const redis: Redis = { tat: undefined, away: new Map() };
+  const redis: Redis = { tat: undefined, away: new Map(), deaf: new Map() };
   const saveTenants = (token: string): void => {
     for (const { id, restaurantId, concurrency, onDead } of plan.tenants) {
       const accountSid = accountOf(id);
@@ -101,6 +110,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
         `${who} ended: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
       );
     },
+    claimAgeMs: options.plant?.claimAgeMs,
     ...(options.plant?.gateway ? { gateway: options.plant.gateway } : {}),
   };
   const senders: SenderProcess[] = [];
@@ -151,7 +161,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   // Node tells of rejections that nobody handled once it has nothing else to do.
   await new Promise((next) => setImmediate(next));
   process.off('unhandledRejection', onRejection);
-  violations.push(...watch.violations, ...boundedHeads(plan, senders));
+  violations.push(...watch.violations, ...fences.violations, ...boundedHeads(plan, senders));
   violations.push(...(await judge({ plan, load, provider, ledger, kafka })));
   return {
     seed: options.seed,
@@ -173,6 +183,7 @@ function heal(
   timeline: Timeline,
 ): void {
   Object.assign(server.weather, { ...calm(), awayUntil: timeline.now });
+  server.lostSettlements = 0;
   Object.assign(kafka.weather, {
     loses: 0,
     lands: 0,
@@ -182,6 +193,7 @@ function heal(
     awayUntil: timeline.now,
   });
   redis.away.clear();
+  redis.deaf.clear();
   Object.assign(provider.weather, {
     fates: [['accepted', 1]],
     sequels: [

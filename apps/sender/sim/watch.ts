@@ -56,7 +56,8 @@ export class ClaimWatch {
   #passed(ready: Ready, claim: Claim): void {
     const { head } = ready;
     // Judged where nothing but the engine's own choice keeps a head from its turn.
-    if (!this.#plan.calm) return;
+    const { theme } = this.#plan;
+    if (theme !== 'nothing' && theme !== 'provider') return;
     if (claim.tenant === head.tenant) {
       // The oldest has its own turn, whatever its priority.
       if (claim.priority >= head.priority || claim.seq < head.seq) return;
@@ -67,7 +68,8 @@ export class ClaimWatch {
         );
       return;
     }
-    if (!this.#isFirst(head)) return;
+    // Breakers and pauses keep whole restaurants back, by right.
+    if (theme !== 'nothing' || !this.#isFirst(head)) return;
     const times = (ready.passedByTenants.get(claim.tenant) ?? 0) + 1;
     ready.passedByTenants.set(claim.tenant, times);
     const bound = 2 * this.#plan.concurrency + 6;

@@ -1,3 +1,4 @@
+import type { Theme } from './plan.js';
 import { plants } from './plants.js';
 import { type RunResult, simulate } from './simulation.js';
 
@@ -7,6 +8,7 @@ export interface Share {
   readonly until: number;
   readonly of: number;
   readonly plant: string | undefined;
+  readonly theme: Theme | undefined;
   /** No run begins after this; JSON has no Infinity, null is it. */
   readonly seconds: number | null;
 }
@@ -19,7 +21,11 @@ async function work(share: Share, tell: (report: Report) => void): Promise<void>
   const plant = plants.find(({ name }) => name === share.plant);
   const endsAt = performance.now() + (share.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
   for (let seed = share.from; seed < share.until && performance.now() < endsAt; seed += share.of) {
-    const { story: _story, ...report } = await simulate(plant ? { seed, plant } : { seed });
+    const { story: _story, ...report } = await simulate({
+      seed,
+      theme: share.theme,
+      ...(plant ? { plant } : {}),
+    });
     tell(report);
   }
 }

@@ -52,7 +52,12 @@ export interface Ports {
   readonly fail: (error: unknown) => void;
 }
 
-export type SenderOptions = { readonly topics: TopicNames; readonly partitions: number } & Pick<
+export type SenderOptions = {
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  /** A claim may be this old when its request is written, in ms. */
+  readonly claimAgeMs?: number;
+} & Pick<
   Settings,
   | 'INSTANCE'
   | 'PUBLIC_URL'
@@ -140,7 +145,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     by,
     numbers: numberPace(ports, options),
     publicUrl: options.PUBLIC_URL,
-    claimAgeMs: CLAIM_AGE_MS,
+    claimAgeMs: options.claimAgeMs ?? CLAIM_AGE_MS,
     clock,
     logger,
     metrics,

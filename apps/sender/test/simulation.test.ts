@@ -25,9 +25,11 @@ describe('a planted bug is found, by the invariant that it breaks', () => {
   it.each(plants)('$name', { timeout: 120_000 }, async (plant) => {
     let seed = plant.seed;
     const finds = async (): Promise<boolean> =>
-      (await simulate({ seed, plant })).violations.some((violation) => plant.breaks.test(violation));
+      (await simulate({ seed, theme: plant.theme, plant })).violations.some((violation) =>
+        plant.breaks.test(violation),
+      );
     while (!(await finds()) && seed < plant.seed + MOST_RUNS) seed += 1;
     expect(seed).toBeLessThan(plant.seed + MOST_RUNS);
-    expect((await simulate({ seed })).violations).toEqual([]);
+    expect((await simulate({ seed, theme: plant.theme })).violations).toEqual([]);
   });
 });
