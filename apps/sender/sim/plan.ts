@@ -100,7 +100,10 @@ export function drawPlan(random: Random, given?: Theme): Plan {
         .slice(0, random.whole(0, 5))
         .concat(theme === 'answers' ? ['transient', 'answer_lost'] : []);
   const refusals = calm ? [] : random.shuffle(REFUSALS).slice(0, random.whole(0, 2));
-  const sequels = random.shuffle(SEQUELS).slice(0, random.whole(1, 3));
+  const sequels = random
+    .shuffle(SEQUELS)
+    .slice(0, random.whole(1, 3))
+    .concat(theme === 'answers' ? ['silent'] : []);
   return {
     partitions: random.whole(1, 4),
     senders: random.weighted([
@@ -136,7 +139,10 @@ export function drawPlan(random: Random, given?: Theme): Plan {
         ...refusals.map((fate) => [fate, random.between(0.1, 0.6)] as const),
       ],
       sequels: sequels.map((sequel) => [sequel, random.between(0.2, 1)] as const),
-      listFails: !calm && random.chance(0.3) ? random.between(0.1, 0.7) : 0,
+      listFails:
+        !calm && random.chance(theme === 'answers' ? 0.8 : 0.3)
+          ? random.between(0.1, theme === 'answers' ? 0.9 : 0.7)
+          : 0,
       listLagMs: !calm && random.chance(0.4) ? 1_500 : 0,
     },
   };

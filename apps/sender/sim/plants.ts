@@ -37,7 +37,8 @@ function withoutFence(ledger: MemoryLedger): Pick<MemoryLedger, 'takeOwnership'>
 export const plants: readonly Plant[] = [
   {
     name: 'reconciliation without the wait for a dead sender',
-    seed: 61,
+    seed: 262,
+    theme: 'anything',
     breaks: /^sent \d+ times|^untrue/,
     ledger: (ledger) => ({
       ...ledger,
@@ -47,7 +48,8 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a listing that failed passes for a whole one',
-    seed: 468,
+    seed: 19,
+    theme: 'answers',
     breaks: /^sent \d+ times|^untrue/,
     gateway: (gateway) => ({
       ...gateway,
@@ -70,7 +72,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'an answer to former credentials suspends',
-    seed: 38,
+    seed: 11,
     breaks: /^suspended/,
     ledger: (ledger) => ({
       ...ledger,
@@ -87,9 +89,9 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a settlement counts for whichever attempt is under way',
-    seed: 1292,
+    seed: 54,
     theme: 'answers',
-    breaks: /^sent \d+ times|^untrue|^out of order|at once/,
+    breaks: /^fence/,
     ledger: (ledger) => {
       const newest = new Map<string, number>();
       return {
@@ -111,13 +113,13 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a claim never becomes too old',
-    seed: 1,
+    seed: 2,
     breaks: /^sent \d+ times|^untrue|at once/,
     claimAgeMs: Number.POSITIVE_INFINITY,
   },
   {
     name: 'former owners admit',
-    seed: 1,
+    seed: 2,
     breaks: /^fence/,
     ledger: (ledger) => {
       const { newest, takeOwnership } = withoutFence(ledger);
@@ -131,7 +133,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'former owners claim',
-    seed: 1,
+    seed: 27,
     breaks: /^fence/,
     ledger: (ledger) => {
       const { newest, takeOwnership } = withoutFence(ledger);
@@ -155,7 +157,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'one slot too many',
-    seed: 63,
+    seed: 27,
     breaks: /requests of .* at once/,
     ledger: (ledger) => ({
       ...ledger,
@@ -166,7 +168,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a conversation goes on while its head is tried again',
-    seed: 3,
+    seed: 6,
     breaks: /^out of order/,
     ledger: (ledger) => ({
       ...ledger,
@@ -184,7 +186,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'events are forgotten before they are published',
-    seed: 1,
+    seed: 11,
     breaks: /^untold/,
     ledger: (ledger) => ({
       ...ledger,
@@ -197,7 +199,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'records that can not be read are dropped',
-    seed: 2,
+    seed: 4,
     breaks: /^poison/,
     ledger: (ledger) => ({
       ...ledger,
@@ -206,7 +208,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'priorities upside down',
-    seed: 7,
+    seed: 4,
     theme: 'provider',
     breaks: /^priority/,
     ledger: (ledger) => {
@@ -223,7 +225,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'a neighbour goes first',
-    seed: 158,
+    seed: 1,
     theme: 'nothing',
     breaks: /^fairness/,
     ledger: (ledger) => ({
