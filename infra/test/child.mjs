@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 
 const HEARTBEAT_MS = 10_000;
@@ -48,7 +49,7 @@ export function runToEnd(
       stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'],
     });
     running.add(child);
-    if (yields && child.pid !== undefined) setPriority(child.pid, Math.min(getPriority() + NICER, 19));
+    if (yields && child.pid !== undefined) makeNicer(child.pid);
     let output = '';
     let trouble = /** @type {string | undefined} */ (undefined);
     for (const stream of [child.stdout, child.stderr])
@@ -87,4 +88,13 @@ function signalGroup(child, signal) {
     // Gone already.
     if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH') throw error;
   }
+}
+
+/** @param {number} pid of a session's leader */
+function makeNicer(pid) {
+  const niceness = Math.min(getPriority() + NICER, 19);
+  setPriority(pid, niceness);
+  // Where Linux schedules by session, a process' own niceness counts within its session only.
+  const group = `/proc/${pid}/autogroup`;
+  if (existsSync(group)) writeFileSync(group, String(niceness));
 }

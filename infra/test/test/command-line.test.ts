@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -59,6 +60,17 @@ describe('a step', () => {
     expect(plain.code).toBe(getPriority());
     expect(yielding.code).toBe(getPriority() + 9);
   });
+  it.skipIf(!existsSync('/proc/self/autogroup'))(
+    'and so does its session, where Linux schedules by that',
+    async () => {
+      const { output } = await runToEnd('sh', ['-c', 'sleep 0.2; cat /proc/self/autogroup'], {
+        cwd: here,
+        limitMs: 20_000,
+        yields: true,
+      });
+      expect(output).toMatch(new RegExp(`nice ${getPriority() + 9}$`, 'm'));
+    },
+  );
   it('whose command does not exist fails, and says so', async () => {
     const ended = await runToEnd('no-such-command-here', [], { cwd: here, limitMs: 5_000 });
     expect(ended).toMatchObject({ code: null, trouble: expect.stringContaining('ENOENT') });
