@@ -46,13 +46,16 @@ export class Pacer {
   /** Instants for up to `most` claims, none of those that have to be reserved nearer than `leadMs`. Throws RateUnavailable. */
   async reserve(most: number, leadMs: number): Promise<Permits> {
     this.#dropLost();
-    const spare = this.#instants.length - this.#waiting.length - this.#promised;
-    if (spare > 0) return this.#promise(Math.min(most, spare));
-    const { rate } = this.#parts;
-    const reserved = await rate.reserve(most, leadMs);
-    if (reserved.kind === 'wait') return reserved;
-    this.#keep(reserved.instants, reserved.epoch);
-    return this.#promise(Math.min(most, reserved.instants.length));
+    if (this.#spare <= 0) {
+      // Those who wait come first: instants are lost now and then, and claims that only wait hold slots.
+      const reserved = await this.#parts.rate.reserve(most - this.#spare, leadMs);
+      if (reserved.kind === 'wait') return reserved;
+      this.#keep(reserved.instants, reserved.epoch);
+    }
+    if (this.#spare <= 0) return { kind: 'wait', retryAt: this.lastAt - leadMs };
+    const count = Math.min(most, this.#spare);
+    this.#promised += count;
+    return { kind: 'permits', count, epoch: this.#epoch };
   }
 
   /** The last instant that is reserved; -Infinity: none is. */
@@ -83,9 +86,9 @@ export class Pacer {
     for (const waiter of this.#waiting.splice(0)) waiter.done(false);
   }
 
-  #promise(count: number): Permits {
-    this.#promised += count;
-    return { kind: 'permits', count, epoch: this.#epoch };
+  /** Instants that nobody waits for, nor is promised. */
+  get #spare(): number {
+    return this.#instants.length - this.#waiting.length - this.#promised;
   }
 
   #keep(instants: readonly Instant[], epoch: number | undefined): void {
