@@ -82,11 +82,11 @@ describe('many hands on one ledger', () => {
     const posted: { tenant: number; u: string; tag: string }[] = [];
     const unknown = new Map<string, Claim>();
     let admitted = 0;
-    let over = false;
+    const all = { over: false };
 
     /** Repeats a hand's work until all is over; a fence is what takeovers are for. */
     const hand = async (work: () => Promise<unknown>): Promise<void> => {
-      while (!over) {
+      while (!all.over) {
         try {
           await work();
         } catch (error) {
@@ -231,7 +231,7 @@ describe('many hands on one ledger', () => {
       }
       await sleep(50);
     }
-    over = true;
+    all.over = true;
     await Promise.all(hands);
     expect(violations).toEqual([]);
     expect(await rows('select tenant, n from slot where lease is not null')).toEqual([]);

@@ -126,8 +126,8 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
                or (x.state + 0 = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown})
                or (i.sid is not null and i.attempt <= x.attempt and x.state + 0 in (${REFUTABLE.join(', ')})
                    and not coalesce(l.head = i.u and l.state = ${LANE.sending}, false)
-                   and not exists (select from attempt k where k.tenant = i.tenant and k.u = i.u
-                                      and k.attempt = i.attempt and k.outcome = '${REPORTED_FAILED}')))
+                   and coalesce((select k.outcome from attempt k
+                                  where k.tenant = i.tenant and k.u = i.u and k.attempt = i.attempt), '') <> '${REPORTED_FAILED}'))
           returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.due, i.redrive, i.attempt, i.event, i.detail,
                     case when i.lane_state is null and i.state = ${MESSAGE.dead}
                           and (select t.on_dead from tenant t where t.id = i.tenant) = 'hold'
@@ -185,7 +185,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
 export function toSettled(settlements: readonly Settlement[], rows: readonly Row[]): Settled[] {
   const applied = new Map<string, Row>();
   for (const row of rows) {
-    const key = `${String(row['tenant'] as number)}/${hex(row['u'])}`;
+    const key = `${String(row['tenant'])}/${hex(row['u'])}`;
     // Once for the message, and once more for the lane that went on.
     if (row['head'] !== null || !applied.has(key)) applied.set(key, row);
   }
