@@ -85,7 +85,9 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
     connection += 1;
     clock.forget();
   });
-  const atOnce = Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20));
+  // At a low rate few instants reach far ahead, and their claims would hold slots that long.
+  const withinHorizon = 1 + Math.floor(HORIZON_US / 1_000 / intervalMs);
+  const atOnce = Math.min(withinHorizon, Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20)));
 
   return {
     atOnce,

@@ -282,10 +282,12 @@ export class Engine {
 
   #tenantOf(claim: Claim): Tenant | undefined {
     const known = this.#parts.tenants.byId(claim.tenant);
-    return known?.accountSid === claim.accountSid ? known : undefined;
+    return known?.accountSid === claim.accountSid && known.credentials === claim.credentials
+      ? known
+      : undefined;
   }
 
-  /** The restaurant with the account that the claim was made for; undefined where ours is older and stays so. */
+  /** The restaurant with the credentials that the claim was made for; undefined where ours is older and stays so. */
   async #refreshedTenantOf(claim: Claim): Promise<Tenant | undefined> {
     await this.#orWarn(this.#parts.tenants.refresh(), 'restaurants could not be read');
     return this.#tenantOf(claim);
