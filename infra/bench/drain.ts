@@ -36,6 +36,7 @@ export interface Drained {
 /** No limits but those that keep the process's own memory bounded. */
 export const LIFTED: Readonly<Record<string, string>> = {
   GLOBAL_RATE_PER_SECOND: 'unlimited',
+  SENDER_RATE_PER_SECOND: 'unlimited',
   TENANT_CONCURRENCY: '50',
   TWILIO_MAX_SOCKETS: '1000',
 };

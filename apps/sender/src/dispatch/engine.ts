@@ -43,6 +43,8 @@ export interface EngineParts {
 const AHEAD_MS = { least: 60, most: 230 } as const;
 /** Claims under way at once: while one waits for the ledger the next are made. */
 const ROUNDS = 3;
+/** Where so many may be claimed together, one claim at a time gathers them best. */
+const MANY = 64;
 /** Without work it looks again after this, in ms. */
 const IDLE_MS = 500;
 /** After a failure of Redis or Postgres, in ms. */
@@ -117,7 +119,7 @@ export class Engine {
         await this.#idle.sleep(Math.max(1, Math.min(IDLE_MS, next - clock.now())));
       } else if (this.#nextAt > clock.now()) {
         await clock.sleep(this.#nextAt - clock.now());
-      } else if (this.#rounds.size >= ROUNDS) {
+      } else if (this.#rounds.size >= (this.#parts.rate.atOnce < MANY ? ROUNDS : 1)) {
         await Promise.race(this.#rounds);
       } else {
         await this.#begin(most);
