@@ -66,7 +66,8 @@ async function planOf(statements: readonly Statement[]): Promise<Node> {
         text: `explain (analyze, buffers, format json) ${last.text}`,
         values: last.values,
       });
-      plan = (row?.['QUERY PLAN'] as [{ Plan: Node }])[0].Plan;
+      const [answer] = (row?.['QUERY PLAN'] ?? []) as { readonly Plan: Node }[];
+      plan = answer?.Plan;
       throw new Error('rolled back');
     })
     .catch((error: unknown) => {
