@@ -37,7 +37,10 @@ export function redisRateOver(
   const { timeline, random, redis } = world;
   const intervalMs = 1_000 / (perSecond * SAFE_SHARE);
   const reachable = (): boolean => timeline.now >= (redis.away.get(host.name) ?? 0);
-  const atOnce = Math.min(1 + Math.floor(HORIZON_MS / intervalMs), Math.max(4, Math.ceil(perSecond / 20)));
+  const atOnce = Math.min(
+    Math.max(1, Math.floor(HORIZON_MS / intervalMs)),
+    Math.max(4, Math.ceil(perSecond / 20)),
+  );
   let connection = 0;
   const clock = new RemoteClock();
 

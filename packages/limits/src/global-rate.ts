@@ -85,8 +85,8 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
     connection += 1;
     clock.forget();
   });
-  // At a low rate few instants reach far ahead, and their claims would hold slots that long.
-  const withinHorizon = 1 + Math.floor(HORIZON_US / 1_000 / intervalMs);
+  // At a low rate few instants reach far ahead: their claims would hold slots that long, and other senders find none.
+  const withinHorizon = Math.max(1, Math.floor(HORIZON_US / 1_000 / intervalMs));
   const atOnce = Math.min(withinHorizon, Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20)));
 
   return {
