@@ -9,8 +9,7 @@ const GOOD = { phoneNumber: '+966501234567', text: 'x' };
 const ready = async (fixture: Fixture): Promise<number> =>
   (await fetch(`${fixture.service.url}/health/ready`)).status;
 
-// Each with an engine of its own: side by side they take the time of one.
-describe.concurrent('Kafka away', () => {
+describe('Kafka away', () => {
   let kafka: Awaited<ReturnType<typeof ownKafka>>;
   let fixture: Fixture;
   let tenant: TestTenant;
@@ -52,7 +51,7 @@ describe.concurrent('Kafka away', () => {
   }, 90_000);
 });
 
-describe.concurrent('Postgres away', () => {
+describe('Postgres away', () => {
   let postgres: Awaited<ReturnType<typeof ownPostgres>>;
   let fixture: Fixture;
   let tenant: TestTenant;

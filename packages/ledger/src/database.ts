@@ -109,6 +109,8 @@ export function openDatabase(options: DatabaseOptions): Database {
       lend(async (client) => {
         // Not awaited by itself: it travels with the first statements.
         const begun = query(client, 'begin');
+        // It is awaited after the work; where the connection breaks meanwhile, the work fails first.
+        begun.catch(() => undefined);
         try {
           const result = await work(async (statement) => (await query(client, toQuery(statement))).rows);
           await begun;
