@@ -4,7 +4,7 @@
  * ARGV[2]  the interval between two instants, in µs: the rate of this key. (The library passes a call's own duration
  *          here; as a number it may be anything above 0.)
  *
- * Returns {1, ahead}: the instant is `ahead` µs from now. Beyond the horizon nothing is reserved: {2, ahead}, which is
+ * Returns {1, 'ahead now'}: the instant is `ahead` µs from now. Beyond the horizon nothing is reserved: {2, ahead}, which is
  * above the limiter's one point, so that the library rejects; asking again costs nothing.
  *
  * The last instant is kept, not the next: a changed rate counts from the very next message. A missing key (a first
@@ -25,8 +25,8 @@ if not last then
 end
 local at = math.max(now, last + interval)
 if at - now > ${KEYED_HORIZON_US} then
-  return { 2, string.format('%.0f', at - now) }
+  return { 2, string.format('%.0f %.0f', at - now, now) }
 end
 redis.call('set', KEYS[1], string.format('%.0f', at), 'EX', ${KEEP_S})
-return { 1, string.format('%.0f', at - now) }
+return { 1, string.format('%.0f %.0f', at - now, now) }
 `;

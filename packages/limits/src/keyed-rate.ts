@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { KEYED_HORIZON_US, keyedGcra } from './keyed-gcra.lua.js';
 import { LocalGcra } from './local-gcra.js';
+import { RemoteClock } from './remote-clock.js';
 import { claimScript } from './script-owner.js';
 
 /** Instants are given at most this far ahead, in ms. */
@@ -66,18 +67,26 @@ export function createKeyedRate(options: KeyedRateOptions): KeyedRate {
     customIncrTtlLuaScript: keyedGcra,
   });
   const local = new LocalGcra(MOST_KEYS);
+  const clock = new RemoteClock();
+  redis.on('close', () => clock.forget());
   let shared = false;
 
-  /** From now until the instant that Redis gives, in ms; undefined while it is away. */
+  /** The instant that Redis gives, by its own clock in ms; undefined while it is away. */
   const ask = async (
     key: string,
     intervalMs: number,
-  ): Promise<{ aheadMs: number; granted: boolean } | undefined> => {
+  ): Promise<{ remoteAt: number; granted: boolean } | undefined> => {
+    const sentAt = now();
+    const at = (answer: RateLimiterRes): number => {
+      const [ahead = Number.NaN, time = Number.NaN] = `${answer.msBeforeNext}`.split(' ').map(Number);
+      clock.note(sentAt, now(), time / 1_000);
+      return (time + ahead) / 1_000;
+    };
     try {
       const answer = await limiter.consume(key, 1, { customDuration: Math.ceil(intervalMs * 1_000) });
-      return { aheadMs: milliseconds(answer), granted: true };
+      return { remoteAt: at(answer), granted: true };
     } catch (rejected) {
-      if (rejected instanceof RateLimiterRes) return { aheadMs: milliseconds(rejected), granted: false };
+      if (rejected instanceof RateLimiterRes) return { remoteAt: at(rejected), granted: false };
       return undefined;
     }
   };
@@ -94,7 +103,7 @@ export function createKeyedRate(options: KeyedRateOptions): KeyedRate {
       return asks.map(({ key }, n) => {
         const answer = answers[n];
         shared = answer !== undefined;
-        const at = local.next(key, intervals[n] as number, sentAt + (answer?.aheadMs ?? 0));
+        const at = local.next(key, intervals[n] as number, answer ? clock.toLocal(answer.remoteAt) : sentAt);
         const granted = (answer?.granted ?? true) && at - answeredAt <= KEYED_HORIZON_MS;
         if (granted) local.give(key, at);
         const asksAgainAt = granted ? at : at - KEYED_HORIZON_MS;
@@ -108,9 +117,4 @@ function intervalOf({ perSecond }: RateAsk): number {
   if (!(perSecond > 0 && perSecond <= 1_000))
     throw new RangeError('a rate is above 0 and at most 1,000 a second');
   return (1_000 + KEYED_JITTER_MS) / perSecond;
-}
-
-/** The script answers in µs as text, so that nothing is rounded to whole ms. */
-function milliseconds(answer: RateLimiterRes): number {
-  return Number.parseFloat(`${answer.msBeforeNext}`) / 1_000;
 }
