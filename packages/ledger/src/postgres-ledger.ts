@@ -29,6 +29,7 @@ import {
   toOutboxEntry,
 } from './messages/outbox.js';
 import { countStates, listMessages, readMessage, toMessageView } from './messages/read.js';
+import { queueCounts } from './messages/queue-counts.js';
 import { eraseDetail, forgetIds } from './messages/retention.js';
 import { settleStatements, toSettled } from './messages/settle.js';
 import { readVitals, toVitals } from './messages/vitals.js';
@@ -276,35 +277,17 @@ export function createPostgresLedger(database: Database): Ledger {
 
 function toCounts(row: Row): QueueCounts {
   const states = (row['states'] as Record<string, number> | null) ?? {};
-  const of = (...names: (keyof typeof MESSAGE)[]): number =>
-    names.reduce((sum, name) => sum + (states[String(MESSAGE[name])] ?? 0), 0);
   const active =
     (row['active'] as { restaurantId: string; active: number; limit: number | null }[] | null) ?? [];
-  const underWay = active.reduce((sum, one) => sum + one.active, 0);
-  const backingOff = row['backing_off'] as number;
-  const suspended = row['suspended'] as number;
-  const behindDead = row['behind_dead'] as number;
-  const waiting = of('waiting') - backingOff - suspended - behindDead;
-  const held = of('held') + suspended + behindDead;
-  const retrying = of('retrying') + backingOff;
-  const inFlight = Math.min(underWay, waiting);
-  return {
+  return queueCounts({
+    in: (state) => states[String(MESSAGE[state])] ?? 0,
     accepted: Object.values(states).reduce((sum, n) => sum + n, 0),
-    waiting: waiting - inFlight,
-    active: inFlight,
-    delayed: retrying + held + of('scheduled', 'unknown'),
-    completed: of('sent', 'delivered', 'read'),
-    failed: of('failed', 'dead', 'refused'),
-    dead: of('dead'),
-    cancelled: of('cancelled'),
-    expired: of('expired'),
-    retrying,
-    scheduled: of('scheduled'),
-    held,
-    unknown: of('unknown'),
+    backingOff: row['backing_off'] as number,
+    suspended: row['suspended'] as number,
+    behindDead: row['behind_dead'] as number,
     undecided: row['undecided'] as number,
     tenantConcurrency: Object.fromEntries(
       active.map((a) => [a.restaurantId, { active: a.active, limit: a.limit }]),
     ),
-  };
+  });
 }

@@ -1,6 +1,7 @@
 import type { QueueCounts } from '../ledger.js';
 import { UNDECIDED } from '../messages/leases.js';
 import type { OutboxEntry } from '../messages/outbox.js';
+import { queueCounts } from '../messages/queue-counts.js';
 import type { MessageView } from '../messages/read.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
 import { key, type MessageRow, type OutboxRow, type Tables } from './tables.js';
@@ -88,8 +89,6 @@ export function entryOf(tables: Tables, row: OutboxRow): OutboxEntry {
 
 export function counts(tables: Tables): QueueCounts {
   const states = new Map<StoredState, number>();
-  const of = (...names: (keyof typeof MESSAGE)[]): number =>
-    names.reduce((sum, name) => sum + (states.get(MESSAGE[name]) ?? 0), 0);
   let backingOff = 0;
   let suspended = 0;
   let behindDead = 0;
@@ -109,28 +108,13 @@ export function counts(tables: Tables): QueueCounts {
       ? [[tenant.restaurantId, { active, limit: tenant.concurrency }] as const]
       : [];
   });
-  const waiting = of('waiting') - backingOff - suspended - behindDead;
-  const held = of('held') + suspended + behindDead;
-  const retrying = of('retrying') + backingOff;
-  const active = Math.min(
-    waiting,
-    busy.reduce((sum, [, one]) => sum + one.active, 0),
-  );
-  return {
+  return queueCounts({
+    in: (state) => states.get(MESSAGE[state]) ?? 0,
     accepted: tables.messages.size,
-    waiting: waiting - active,
-    active,
-    delayed: retrying + held + of('scheduled', 'unknown'),
-    completed: of('sent', 'delivered', 'read'),
-    failed: of('failed', 'dead', 'refused'),
-    dead: of('dead'),
-    cancelled: of('cancelled'),
-    expired: of('expired'),
-    retrying,
-    scheduled: of('scheduled'),
-    held,
-    unknown: of('unknown'),
+    backingOff,
+    suspended,
+    behindDead,
     undecided,
     tenantConcurrency: Object.fromEntries(busy),
-  };
+  });
 }
