@@ -1,4 +1,4 @@
-import type { Clock } from '../src/clock/clock.js';
+import type { Clock } from '@mersal/delivery';
 import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
 

@@ -1,3 +1,4 @@
+import type { RateGroupStore } from '@mersal/delivery';
 import type { LiveMember, RateGroupState } from '@mersal/ledger';
 import {
   type GlobalRate,
@@ -9,7 +10,6 @@ import {
   RemoteClock,
   SAFE_SHARE,
 } from '@mersal/limits';
-import type { RateGroupStore } from '../src/rate/rate-group-store.js';
 import type { Host } from './host.js';
 import { call, calm, type Weather } from './network.js';
 import type { Random } from './random.js';

@@ -1,4 +1,13 @@
 import type { TopicNames } from '@mersal/contracts';
+import {
+  type Clock,
+  NumberPace,
+  RateGroup,
+  type RateGroupParts,
+  releaseClaim,
+  Templates,
+  TenantPace,
+} from '@mersal/delivery';
 import type { ConsumerOptions, KafkaAdmin, PartitionConsumer, Publisher } from '@mersal/kafka';
 import { Breakers, LimitWatch, MAX_AGE_MS } from '@mersal/lanes';
 import type { Ledger } from '@mersal/ledger';
@@ -9,20 +18,14 @@ import type { TwilioGateway } from '@mersal/twilio-gateway';
 import { Admission } from './admission/admission.js';
 import { createCallbackRule } from './admission/callback-rule.js';
 import { OffsetCommits } from './admission/offset-commits.js';
-import type { Clock } from './clock/clock.js';
 import { createDelivery } from './delivery/deliver-message.js';
-import { NumberPace } from './delivery/number-pace.js';
 import { SettleQueue } from './delivery/settle-queue.js';
-import { Templates } from './delivery/templates.js';
-import { releaseClaim } from './delivery/verdict.js';
 import { Dispatch } from './dispatch/dispatch.js';
 import { Engine } from './dispatch/engine.js';
 import { Gate } from './dispatch/gate.js';
-import { TenantPace } from './dispatch/tenant-pace.js';
 import { OutboxPublisher } from './outbox/outbox-publisher.js';
 import { OwnedPartitions } from './ownership/owned-partitions.js';
 import { Takeover } from './ownership/takeover.js';
-import { RateGroup, type RateGroupParts } from './rate/rate-group.js';
 import { Reconciliation } from './reconcile/reconcile.js';
 import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
 import { TenantDirectory } from './tenants/tenant-directory.js';

@@ -1,4 +1,5 @@
 import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
+import { databaseRateGroup, systemClock } from '@mersal/delivery';
 import { createAdmin, createConsumer, createPublisher, type KafkaConnection } from '@mersal/kafka';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
@@ -6,8 +7,6 @@ import { connectRedis, createGlobalRate, createKeyedRate, redisReady } from '@me
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { createTwilioGateway, type TwilioGateway, type TwilioGatewayOptions } from '@mersal/twilio-gateway';
 import { assemble } from './assemble.js';
-import { systemClock } from './clock/system-clock.js';
-import { databaseRateGroup } from './rate/rate-group-store.js';
 import { reportMetrics } from './report.js';
 import type { Settings } from './settings.js';
 import { databaseTenants } from './tenants/tenant-source.js';

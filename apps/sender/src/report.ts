@@ -1,6 +1,6 @@
+import type { Clock } from '@mersal/delivery';
 import type { Ledger } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
-import type { Clock } from './clock/clock.js';
 
 const EVERY_MS = 60_000;
 

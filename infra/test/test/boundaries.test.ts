@@ -41,6 +41,11 @@ describe('turbo boundaries', () => {
       "export { createPostgresLedger } from '@mersal/ledger';\n",
     ],
     [
+      'an engine that imports a service',
+      'packages/lanes/src/planted.ts',
+      "export { judge } from '@mersal/delivery';\n",
+    ],
+    [
       'contracts that import the kit',
       'packages/contracts/src/planted.ts',
       "export { createLogger } from '@mersal/telemetry';\n",

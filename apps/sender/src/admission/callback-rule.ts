@@ -1,4 +1,5 @@
 import { decodeEvent, type ProviderStatus, type SendRequested } from '@mersal/contracts';
+import { type Failure, type Subject, weigh, type Weighing } from '@mersal/delivery';
 import { outranks, type ReportedState, reportedState } from '@mersal/lanes';
 import {
   type Callback,
@@ -10,7 +11,6 @@ import {
   type StoredState,
 } from '@mersal/ledger';
 import { classify } from '@mersal/twilio-gateway';
-import { type Failure, type Subject, type Weighing, weigh } from '../delivery/consequence.js';
 
 /*
  * What a verified status callback does to its message.

@@ -1,15 +1,21 @@
 import { joinMessageId, rereadEvent } from '@mersal/contracts';
+import {
+  type Clock,
+  judge,
+  type NumberPace,
+  optedOut,
+  releaseClaim,
+  report,
+  statusCallbackUrl,
+  type Templates,
+  toSendRequest,
+  type VerdictInput,
+} from '@mersal/delivery';
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
-import type { Clock } from '../clock/clock.js';
-import type { NumberPace } from './number-pace.js';
-import { report } from './report-to-breakers.js';
-import { statusCallbackUrl, toSendRequest } from './request.js';
 import type { SettleQueue } from './settle-queue.js';
-import type { Templates } from './templates.js';
-import { judge, optedOut, releaseClaim, type VerdictInput } from './verdict.js';
 
 /** A claim with what is needed to carry it out. */
 export interface Delivery {

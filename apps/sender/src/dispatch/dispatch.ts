@@ -1,6 +1,6 @@
+import type { Clock } from '@mersal/delivery';
 import { Dispatcher, type Head } from '@mersal/lanes';
 import type { Ledger, Tenant } from '@mersal/ledger';
-import type { Clock } from '../clock/clock.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { groupBy } from './group-by.js';

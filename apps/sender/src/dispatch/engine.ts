@@ -1,16 +1,14 @@
+import { type Clock, Nap, Pacer } from '@mersal/delivery';
 import type { Breakers } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
-import type { Clock } from '../clock/clock.js';
-import { Nap } from '../clock/nap.js';
 import type { Delivered, Delivery } from '../delivery/deliver-message.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';
 import type { Candidate, Gate } from './gate.js';
 import { ClaimTime } from './claim-time.js';
-import { Pacer } from './pacer.js';
 
 export interface EngineParts {
   readonly ledger: Ledger;

@@ -1,7 +1,6 @@
+import type { Clock, TenantPace } from '@mersal/delivery';
 import type { Breakers, Dispatcher, Head, StartedBoth } from '@mersal/lanes';
-import type { Clock } from '../clock/clock.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
-import type { TenantPace } from './tenant-pace.js';
 
 /** A head that may go, as far as the sender itself can tell. */
 export interface Candidate {

@@ -1,8 +1,7 @@
+import { type Clock, Nap } from '@mersal/delivery';
 import type { Publisher } from '@mersal/kafka';
 import { type Ledger, type OutboxEntry, TOPIC_ROLES, type TopicRole } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
-import type { Clock } from '../clock/clock.js';
-import { Nap } from '../clock/nap.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { type Addressing, deadRecord, outboxRecords } from './outbox-records.js';
 

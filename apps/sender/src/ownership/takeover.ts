@@ -1,8 +1,8 @@
 import type { TopicNames } from '@mersal/contracts';
+import type { Clock } from '@mersal/delivery';
 import type { Assignment, KafkaAdmin, PartitionOffset, Revocation } from '@mersal/kafka';
 import { type Ledger, type Ownership, TOPIC_ROLES } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
-import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from './owned-partitions.js';
 

@@ -1,9 +1,9 @@
 import { decodeEvent, joinMessageId, type SendRequested } from '@mersal/contracts';
+import type { Clock } from '@mersal/delivery';
 import { type Breakers, type RetryPolicy, scheduleRetry } from '@mersal/lanes';
 import { LANE, type Ledger, MESSAGE, type Settlement, type UnknownMessage } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import type { TwilioGateway } from '@mersal/twilio-gateway';
-import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';

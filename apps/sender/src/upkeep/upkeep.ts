@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
+import type { Clock } from '@mersal/delivery';
 import { type Ledger, LedgerError, type Retention } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
-import type { Clock } from '../clock/clock.js';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { VitalSigns } from './vital-signs.js';

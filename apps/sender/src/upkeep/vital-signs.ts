@@ -1,6 +1,6 @@
+import type { Clock } from '@mersal/delivery';
 import type { Ledger, Vitals } from '@mersal/ledger';
 import type { Metrics } from '@mersal/telemetry';
-import type { Clock } from '../clock/clock.js';
 
 /** Older than this they say nothing any more, in ms: what can't be known is not reported, and an alert on it fires. */
 const STALE_MS = 30_000;

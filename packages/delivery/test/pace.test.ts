@@ -1,9 +1,7 @@
+import { NumberPace, systemClock, TenantPace } from '../src/index.js';
 import type { Head } from '@mersal/lanes';
 import type { KeyedRate, RateAsk } from '@mersal/limits';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../src/clock/system-clock.js';
-import { NumberPace } from '../src/delivery/number-pace.js';
-import { TenantPace } from '../src/dispatch/tenant-pace.js';
 
 /** A rate with a burst of one on a clock of the test's, and what it was asked. */
 function rateAt(clock: { now: number }) {

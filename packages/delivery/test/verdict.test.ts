@@ -1,7 +1,7 @@
+import { judge, releaseClaim } from '../src/index.js';
 import { LANE, MESSAGE } from '@mersal/ledger';
 import { type OutcomeClass, outcomeClasses, type SendOutcome } from '@mersal/twilio-gateway';
 import { describe, expect, it } from 'vitest';
-import { judge, releaseClaim } from '../src/delivery/verdict.js';
 
 const claim = {
   tenant: 1,

@@ -1,8 +1,7 @@
+import { Pacer, systemClock } from '../src/index.js';
 import { type GlobalRate, type Instant, RateUnavailable } from '@mersal/limits';
 import type { Metrics } from '@mersal/telemetry';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../src/clock/system-clock.js';
-import { Pacer } from '../src/dispatch/pacer.js';
 
 const GRACE_MS = 15;
 

@@ -1,0 +1,13 @@
+export type { Clock } from './clock/clock.js';
+export { Nap } from './clock/nap.js';
+export { systemClock } from './clock/system-clock.js';
+export { type Failure, type Subject, type Weighing, weigh } from './outcome/consequence.js';
+export { report } from './outcome/report-to-breakers.js';
+export { judge, optedOut, releaseClaim, type VerdictInput } from './outcome/verdict.js';
+export { NumberPace } from './rate/number-pace.js';
+export { Pacer, type Permits } from './rate/pacer.js';
+export { RateGroup, type RateGroupParts } from './rate/rate-group.js';
+export { databaseRateGroup, type RateGroupStore } from './rate/rate-group-store.js';
+export { type Pace, TenantPace } from './rate/tenant-pace.js';
+export { type CallbackTarget, statusCallbackUrl, toSendRequest } from './request/request.js';
+export { type ResolvedTemplate, Templates } from './request/templates.js';
