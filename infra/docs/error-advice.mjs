@@ -58,6 +58,11 @@ export const problemAdvice = {
     means: 'Sending without the queue: the provider refused the message for good.',
     does: '`detail` says why. Repeating it will not help.',
   },
+  provider_unavailable: {
+    means:
+      'Sending without the queue: the provider did not take the message now, or may not be asked (a pause, a suspended account, an open breaker). Nothing was sent.',
+    does: '`detail` says why. Repeat with the same Idempotency-Key after `Retry-After`; through the queue it would be repeated for you.',
+  },
   rate_limited: {
     means:
       'More requests than this restaurant may make, or no free slot in time when sending without the queue.',

@@ -6,6 +6,8 @@ import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { requireKey } from './auth/authenticate.js';
 import { Principals } from './auth/principals.js';
 import { statusCallbackRoute } from './callbacks/status-callback.js';
+import { composeDirect } from './direct/compose-direct.js';
+import { SendNow } from './direct/send-now.js';
 import { FindMessage } from './messages/find-message.js';
 import { LogEnds } from './messages/log-ends.js';
 import { messageRoutes } from './messages/message-routes.js';
@@ -50,7 +52,10 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   const { partitions } = await readInstallation(database, settings.WHATSAPP_SEND_QUEUE_NAME);
 
   const connection = kafkaConnection(settings, logger);
-  await agreePartitions(connection, topics.send, partitions);
+  const queueing = settings.WHATSAPP_SEND_QUEUE_ENABLED;
+  // Without the queue this starts without Kafka, too: it may be the reason why the queue is switched off.
+  if (queueing) await agreePartitions(connection, topics.send, partitions);
+  else logger.warn({}, 'WHATSAPP_SEND_QUEUE_ENABLED=false: messages are sent at once, without the queue');
   const admin = createAdmin({ connection, patienceMs: timeoutMs });
   releases.push('admin', () => admin.close());
   const publisher = await createPublisher({ connection, deadlineMs: settings.PRODUCE_DEADLINE_MS });
@@ -64,7 +69,11 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     ready: {
       server: () => ({ ok: state === 'serving', reason: state }),
       // A producer that Kafka disconnected for its idleness connects with the next record: ask whether it could.
-      kafka: async () => ({ ok: publisher.connected || (await admin.partitionCount(topics.send)) > 0 }),
+      ...(queueing
+        ? {
+            kafka: async () => ({ ok: publisher.connected || (await admin.partitionCount(topics.send)) > 0 }),
+          }
+        : {}),
       postgres: () => database.run({ name: 'ping', text: 'select 1', values: [] }).then(() => ({ ok: true })),
     },
     metrics: serveMetrics,
@@ -80,12 +89,11 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     now,
     wallClock,
   });
-  const tenants = new TenantDirectory({
-    database,
-    keys: parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD),
-    timeoutMs,
-    now,
-  });
+  const keys = parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD);
+  const tenants = new TenantDirectory({ database, keys, timeoutMs, now });
+  const place = { topic: topics.send, partitions, source };
+  const stores = { database, ledger, keys, place, logger, metrics };
+  const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, releases));
 
   const app = await createServer({
     logger,
@@ -105,17 +113,15 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     tenants,
     idempotency: new Idempotency({ ledger, logger }),
     idKeys,
-    topic: topics.send,
-    partitions,
-    source,
+    ...place,
     deadlineMs: settings.PRODUCE_DEADLINE_MS,
     logger,
     metrics,
     now,
     wallClock,
   });
-  postSend(routes, accept);
-  postBatch(routes, accept);
+  postSend(routes, accept, sendNow);
+  postBatch(routes, accept, sendNow);
   const find = new FindMessage({ ledger, ends: new LogEnds(admin, topics.send), idKeys, timeoutMs });
   messageRoutes(routes, { ledger, tenants, find, timeoutMs });
   statusCallbackRoute(routes, {

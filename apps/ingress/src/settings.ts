@@ -10,6 +10,7 @@ const NAMES = [
   'KAFKA_SASL_MECHANISM',
   'KAFKA_SASL_USERNAME',
   'KAFKA_SASL_PASSWORD',
+  'REDIS_URL',
   'DATABASE_URL',
   'DATABASE_POOL',
   'PORT',
@@ -18,6 +19,12 @@ const NAMES = [
   'PROBE_HOST',
   'PUBLIC_URL',
   'TENANT_CONCURRENCY',
+  'GLOBAL_RATE_PER_SECOND',
+  'TENANT_RATE_PER_SECOND',
+  'SENDER_RATE_PER_SECOND',
+  'TWILIO_API_BASE_URL',
+  'TWILIO_TIMEOUT_MS',
+  'TWILIO_MAX_SOCKETS',
   'PRODUCE_DEADLINE_MS',
   'CREDENTIALS_KEY',
   'CREDENTIALS_KEYS_OLD',
@@ -32,10 +39,6 @@ type Name = (typeof NAMES)[number];
 export type Settings = Config<Name>;
 
 const relations: readonly Relation<Name>[] = [
-  (c) =>
-    c.WHATSAPP_SEND_QUEUE_ENABLED
-      ? undefined
-      : 'WHATSAPP_SEND_QUEUE_ENABLED is false: this version can only send through the queue; set it to true',
   (c) =>
     c.KAFKA_SASL_MECHANISM !== 'none' && c.KAFKA_SASL_USERNAME === ''
       ? `KAFKA_SASL_USERNAME is not set although KAFKA_SASL_MECHANISM is ${c.KAFKA_SASL_MECHANISM}`

@@ -27,7 +27,6 @@ it('needs four variables and no more', () => {
 });
 
 it.each([
-  [{ WHATSAPP_SEND_QUEUE_ENABLED: 'false' }, /WHATSAPP_SEND_QUEUE_ENABLED/],
   [{ PUBLIC_URL: 'https://mersal.example/api' }, /PUBLIC_URL/],
   [{ KAFKA_SASL_MECHANISM: 'plain' }, /KAFKA_SASL_USERNAME/],
   [{ ID_KEYS: '1:AAAA' }, /ID_KEYS/],

@@ -1,10 +1,14 @@
 import type { TopicNames } from '@mersal/contracts';
 import {
+  CLAIM_AGE_MS,
   type Clock,
+  createDelivery,
+  leaseMs,
   NumberPace,
   RateGroup,
   type RateGroupParts,
   releaseClaim,
+  SettleQueue,
   Templates,
   TenantPace,
 } from '@mersal/delivery';
@@ -18,8 +22,6 @@ import type { TwilioGateway } from '@mersal/twilio-gateway';
 import { Admission } from './admission/admission.js';
 import { createCallbackRule } from './admission/callback-rule.js';
 import { OffsetCommits } from './admission/offset-commits.js';
-import { createDelivery } from './delivery/deliver-message.js';
-import { SettleQueue } from './delivery/settle-queue.js';
 import { Dispatch } from './dispatch/dispatch.js';
 import { Engine } from './dispatch/engine.js';
 import { Gate } from './dispatch/gate.js';
@@ -27,7 +29,7 @@ import { OutboxPublisher } from './outbox/outbox-publisher.js';
 import { OwnedPartitions } from './ownership/owned-partitions.js';
 import { Takeover } from './ownership/takeover.js';
 import { Reconciliation } from './reconcile/reconcile.js';
-import { CLAIM_AGE_MS, leaseMs, type Settings } from './settings.js';
+import type { Settings } from './settings.js';
 import { TenantDirectory } from './tenants/tenant-directory.js';
 import type { TenantSource } from './tenants/tenant-source.js';
 import { Upkeep } from './upkeep/upkeep.js';
@@ -141,6 +143,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
       limits.hit(sender, recipient, clock.now()),
   };
   const deliver = createDelivery({
+    through: 'queue',
     gateway,
     templates: new Templates(gateway, now),
     settlements,

@@ -46,12 +46,3 @@ const relations: readonly Relation<(typeof NAMES)[number]>[] = [
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   return readConfig(env, NAMES, relations);
 }
-
-/** A claim may be this old when its request is written, in ms: older ones are released. */
-export const CLAIM_AGE_MS = 2_000;
-/** What a lease outlives the time-out and the claim's age by, in ms: clocks, garbage collection, a slow settlement. */
-const LEASE_MARGIN_MS = 8_000;
-
-export function leaseMs(settings: Pick<Settings, 'TWILIO_TIMEOUT_MS'>): number {
-  return settings.TWILIO_TIMEOUT_MS + CLAIM_AGE_MS + LEASE_MARGIN_MS;
-}

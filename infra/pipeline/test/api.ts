@@ -25,8 +25,9 @@ export async function call(
   path: string,
   body?: unknown,
   headers: Record<string, string> = {},
+  at: string = pipeline.ingress,
 ): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }> {
-  const answer = await fetch(`${pipeline.ingress}${path}`, {
+  const answer = await fetch(`${at}${path}`, {
     method,
     headers: {
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),

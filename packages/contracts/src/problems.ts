@@ -15,6 +15,7 @@ export const problems = {
   provider_rejected: { status: 422, title: 'The provider rejected the message' },
   rate_limited: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Something went wrong here' },
+  provider_unavailable: { status: 503, title: 'The provider did not take the message' },
   queue_unavailable: { status: 503, title: 'The queue cannot be reached' },
   store_unavailable: { status: 503, title: 'The database cannot be reached' },
   overloaded: { status: 503, title: 'Over capacity' },

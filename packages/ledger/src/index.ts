@@ -32,6 +32,7 @@ export type { Candidate, Claim, ClaimAnswer, ClaimLimits } from './messages/clai
 export type { DeadRecord } from './messages/dead-records.js';
 export type { UnknownDecision, UnknownEntry } from './messages/decide.js';
 export type { Effect } from './messages/effects.js';
+export type { DirectAnswer, DirectClaim, DirectMessage } from './messages/direct.js';
 export { laneOf } from './messages/lane.js';
 export { UNDECIDED, type UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';

@@ -1,6 +1,7 @@
 import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
 import type { Candidate, ClaimAnswer, ClaimLimits } from './messages/claim.js';
 import type { UnknownDecision, UnknownEntry } from './messages/decide.js';
+import type { DirectAnswer, DirectMessage } from './messages/direct.js';
 import type { Head, NewMessage } from './messages/admit-sends.js';
 import type { Retry } from './messages/admit-retries.js';
 import type { DeadRecord } from './messages/dead-records.js';
@@ -84,7 +85,7 @@ export interface Ledger {
   readyTenants(partitions: readonly number[]): Promise<number[]>;
   refill(tenants: readonly { tenant: number; partition: number }[], perTenant: number): Promise<Head[]>;
   /**
-   * Heads that have become due: of lanes that waited, and of scheduled messages. Nothing of partitions that somebody else owns
+   * Heads that have become due: of lanes that waited, of scheduled messages, and of those that were refused without the queue. Nothing of partitions that somebody else owns
    * by now: that owner would not be told.
    */
   wake(owned: readonly Ownership[], most: number): Promise<Head[]>;
@@ -98,8 +99,12 @@ export interface Ledger {
     candidates: readonly Candidate[],
     limits: ClaimLimits,
   ): Promise<ClaimAnswer>;
+  /** For one attempt without the queue; to be settled like any other, with state `refused` where it may be repeated. */
+  claimDirect(message: DirectMessage, limits: ClaimLimits): Promise<DirectAnswer>;
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
+  /** Of all partitions, those of sends without the queue. */
+  overdueDirect(): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
   knownSids(tenant: number, sids: readonly string[]): Promise<ReadonlySet<string>>;
   /** `next`: the conversation goes on with it. */

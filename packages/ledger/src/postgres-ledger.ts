@@ -6,14 +6,24 @@ import { admitSends, headsOf } from './messages/admit-sends.js';
 import { GroupCommit } from './group-commit.js';
 import { applyCallbacks, type CallbackBatch, type CallbackResult } from './messages/callbacks.js';
 import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
+import { claimDirect } from './messages/direct.js';
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
 import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
 import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
-import { hasDue, promoteScheduled, readyTenants, refill, toHeads, wakeLanes } from './messages/heads.js';
+import {
+  hasDue,
+  promoteReopened,
+  promoteScheduled,
+  readyTenants,
+  refill,
+  toHeads,
+  wakeLanes,
+} from './messages/heads.js';
 import {
   knownSids,
   leaveUndecided,
   overdueClaims,
+  overdueDirect,
   republishStuckRetries,
   toUnknown,
   toUnknownMessage,
@@ -145,12 +155,13 @@ export function createPostgresLedger(database: Database): Ledger {
     async wake(owned, most) {
       const [due] = await database.run(hasDue(owned.map((own) => own.partition)));
       if (due?.['due'] !== true) return [];
-      const [, lanes, scheduled] = await database.transaction([
+      const [, lanes, scheduled, reopened] = await database.transaction([
         lockOwned(owned),
         wakeLanes(owned, most),
         promoteScheduled(owned, most),
+        promoteReopened(owned, most),
       ]);
-      return toHeads([...(lanes ?? []), ...(scheduled ?? [])]);
+      return toHeads([...(lanes ?? []), ...(scheduled ?? []), ...(reopened ?? [])]);
     },
     async expire(owned, most) {
       const partitions = owned.map((own) => own.partition);
@@ -173,12 +184,14 @@ export function createPostgresLedger(database: Database): Ledger {
       if (candidates.length === 0) return { claims: [], fenced: [] };
       return toClaimAnswer(owned, await database.transaction(claimStatements(owned, candidates, limits)));
     },
+    claimDirect: (message, limits) => claimDirect(database, message, limits),
     async settle(settlements) {
       if (settlements.length === 0) return [];
       const answers = await database.transaction(settleStatements(settlements));
       return toSettled(settlements, answers.at(-1) ?? []);
     },
     overdueClaims: async (partitions) => (await database.run(overdueClaims(partitions))).map(toUnknown),
+    overdueDirect: async () => (await database.run(overdueDirect())).map(toUnknown),
     unknownMessages: async (partitions, most) =>
       (await database.run(unknownMessages(partitions, most))).map(toUnknownMessage),
     knownSids: async (tenant, sids) =>

@@ -1,6 +1,7 @@
-/** message.state in the tables. Gaps leave room; the numbers are stored, so they never change their meaning. */
+/** message.state in the tables; direct: under way without the queue, see claimDirect. Gaps leave room; the numbers are stored, so they never change their meaning. */
 export const MESSAGE = {
   waiting: 0,
+  direct: 1,
   retrying: 2,
   scheduled: 3,
   held: 4,

@@ -2,6 +2,7 @@ import { describe } from 'vitest';
 import { admissionKeeps } from './conformance/admission.js';
 import { callbacksKeep } from './conformance/callbacks.js';
 import { claimsKeep } from './conformance/claims.js';
+import { directKeeps } from './conformance/direct.js';
 import { doubtsKeep } from './conformance/doubts.js';
 import { endingsKeep } from './conformance/endings.js';
 import { settlementsKeep } from './conformance/settlements.js';
@@ -14,6 +15,7 @@ export function ledgerConformance(name: string, subject: () => Subject): void {
     describe('claims', () => claimsKeep(subject));
     describe('settlements', () => settlementsKeep(subject));
     describe('callbacks', () => callbacksKeep(subject));
+    describe('a send without the queue', () => directKeeps(subject));
     describe('doubts', () => doubtsKeep(subject));
     describe('endings, the outbox, retention', () => endingsKeep(subject));
   });

@@ -46,6 +46,8 @@ export interface Pipeline {
   readonly services: ReadonlyMap<string, ServiceProcess>;
   tenant(restaurantId: string): PipelineTenant;
   startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** A further ingress; returns its address. */
+  startIngress(name: string, env?: Readonly<Record<string, string>>): Promise<string>;
   /** Starts a service that has ended once more, as it was started before. */
   restart(name: string): Promise<ServiceProcess>;
   /** Runs the operators' command line and returns what it printed. */
@@ -152,6 +154,11 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       return found;
     },
     startSender: (name, more) => start('sender', name, { ...more }),
+    startIngress: async (name, more) => {
+      const own = await choosePort(0);
+      await start('ingress', name, { ...more, PORT: String(own) });
+      return `http://127.0.0.1:${own}`;
+    },
     restart: (name) => {
       const started = starts.get(name);
       if (!started) throw new Error(`${name} was never started in this pipeline`);

@@ -1,14 +1,17 @@
 import type { SendRequested } from '@mersal/contracts';
 import { z } from 'zod';
+import type { DirectBody } from '../direct/direct-answer.js';
+import type { SendNow } from '../direct/send-now.js';
 import { principalOf } from '../auth/authenticate.js';
 import { Problem, type ProblemBody } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
+import { toProblem } from '../problems/to-problem.js';
 import { toFaults } from '../problems/zod-faults.js';
 import type { Routes } from '../routes.js';
 import type { AcceptSends } from './accept-sends.js';
 import { type AcceptedBody, acceptedBody } from './accepted-send.js';
 import { idempotencyKeyOf } from './idempotency.js';
-import { acceptedSchema, idempotencyHeaders } from './send-answers.js';
+import { acceptedSchema, directSchema, idempotencyHeaders } from './send-answers.js';
 import { sendBody } from './send-body.js';
 
 const BODY_LIMIT_BYTES = 2 * 1_024 * 1_024;
@@ -25,12 +28,16 @@ const itemError = z.object({
     errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })).optional(),
   }),
 });
-export const batchAnswer = z.object({ results: z.array(z.union([acceptedSchema, itemError])) });
+export const batchAnswer = z.object({ results: z.array(z.union([acceptedSchema, directSchema, itemError])) });
 
 type ItemError = { readonly error: Pick<ProblemBody, 'code' | 'title' | 'detail' | 'errors'> };
 
 /** POST /api/whatsapp/send/batch: all good items are published together, and answered in order. */
-export function postBatch({ app, auth, unchecked }: Routes, accept: AcceptSends): void {
+export function postBatch(
+  { app, auth, unchecked }: Routes,
+  accept: AcceptSends,
+  now: SendNow | undefined,
+): void {
   app.route({
     method: 'POST',
     url: '/api/whatsapp/send/batch',
@@ -46,7 +53,7 @@ export function postBatch({ app, auth, unchecked }: Routes, accept: AcceptSends)
       body: documentedBody,
       response: {
         202: batchAnswer.describe(
-          'a result for each message, in order; those without an error are in the log',
+          'a result for each message, in order; those without an error are in the log, or, without the queue, at the provider',
         ),
         ...problemResponses(
           'validation_failed',
@@ -66,29 +73,49 @@ export function postBatch({ app, auth, unchecked }: Routes, accept: AcceptSends)
       const key = idempotencyKeyOf(request.headers['idempotency-key']);
       const parsed = envelope.safeParse(request.body);
       if (!parsed.success) throw new Problem('validation_failed', { errors: toFaults(parsed.error.issues) });
-      const results: (AcceptedBody | ItemError)[] = [];
+      const results: (AcceptedBody | DirectBody | ItemError)[] = [];
       const sends: SendRequested[] = [];
+      const places: number[] = [];
       for (const [place, raw] of parsed.data.messages.entries()) {
         const itemKey = key === undefined ? undefined : `${key} ${place}`;
         try {
           const send = await accept.prepare(principalOf(request), raw, itemKey);
+          now?.refuseDelay(send);
           sends.push(send);
+          places.push(place);
           results.push(acceptedBody(send));
         } catch (error) {
           if (!(error instanceof Problem) || error.status >= 500) throw error;
-          const { code, title, detail, errors } = error.body;
-          results.push({
-            error: {
-              code,
-              title,
-              ...(detail === undefined ? {} : { detail }),
-              ...(errors === undefined ? {} : { errors }),
-            },
-          });
+          results.push(itemErrorOf(error));
         }
       }
-      if (sends.length > 0) await accept.publish(sends, request.beganAt);
+      if (now) {
+        const ended = await Promise.all(sends.map((send) => sendOne(now, send)));
+        for (const [at, result] of ended.entries()) results[places[at] as number] = result;
+      } else if (sends.length > 0) await accept.publish(sends, request.beganAt);
       return reply.code(202).send({ results });
     },
   });
+}
+
+async function sendOne(now: SendNow, send: SendRequested): Promise<DirectBody | ItemError> {
+  try {
+    return (await now.one(send)).body;
+  } catch (error) {
+    const problem = toProblem(error);
+    if (problem.code === 'internal_error') throw error;
+    return itemErrorOf(problem);
+  }
+}
+
+function itemErrorOf({ body }: Problem): ItemError {
+  const { code, title, detail, errors } = body;
+  return {
+    error: {
+      code,
+      title,
+      ...(detail === undefined ? {} : { detail }),
+      ...(errors === undefined ? {} : { errors }),
+    },
+  };
 }

@@ -13,6 +13,12 @@ export const acceptedSchema = z.object({
   metadata: z.record(z.string(), z.unknown()).optional(),
 });
 
+/** Without the queue: the caller has waited for the provider's answer. */
+export const directSchema = acceptedSchema.extend({
+  status: z.enum(['sent', 'unknown', 'queued']),
+  sid: z.string().optional(),
+});
+
 export const idempotencyHeaders = z.object({
   'idempotency-key': z
     .string()

@@ -15,10 +15,11 @@ import { classify } from '@mersal/twilio-gateway';
 /*
  * What a verified status callback does to its message.
  *
- *   sending, this attempt ──────► settled by it (the slot stays until the HTTP answer or the lease's end)
+ *   sending or direct, this one ► settled by it (the slot stays until the HTTP answer or the lease's end)
  *   unknown, this attempt ──────► settled by it
  *   retrying or waiting ────────► the attempt was judged not accepted, and was: the coming retry is cancelled
- *   dead, cancelled, expired ───► the same: it was given up, and was accepted
+ *   dead, cancelled, expired,
+ *   refused ────────────────────► the same: it was given up, and was accepted
  *   sent, failed, delivered ────► rises by rank: sent < failed < delivered < read
  *   anything else ──────────────► kept as it came, changes nothing
  *
@@ -106,6 +107,7 @@ const GIVEN_UP: ReadonlySet<StoredState> = new Set<StoredState>([
   MESSAGE.dead,
   MESSAGE.cancelled,
   MESSAGE.expired,
+  MESSAGE.refused,
 ]);
 
 function settles(view: CallbackView, attempt: number): boolean {
@@ -113,12 +115,15 @@ function settles(view: CallbackView, attempt: number): boolean {
     case MESSAGE.waiting:
       if (view.open) return view.open.attempt === attempt;
       return view.attempted !== null && attempt <= view.attempt;
+    case MESSAGE.direct:
+      return view.open?.attempt === attempt;
     case MESSAGE.retrying:
     case MESSAGE.held:
     case MESSAGE.unknown:
     case MESSAGE.dead:
     case MESSAGE.cancelled:
     case MESSAGE.expired:
+    case MESSAGE.refused:
       return view.attempted !== null && attempt <= view.attempt;
     default:
       return false;

@@ -1,9 +1,8 @@
-import { type Clock, Nap, Pacer } from '@mersal/delivery';
+import { type Clock, type Delivered, type Delivery, Nap, Pacer } from '@mersal/delivery';
 import type { Breakers } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, RateUnavailable } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
-import type { Delivered, Delivery } from '../delivery/deliver-message.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { Dispatch } from './dispatch.js';

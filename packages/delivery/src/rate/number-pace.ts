@@ -18,15 +18,23 @@ export class NumberPace {
   }
 
   /** False: it would take until after `deadline` (monotonic, in ms). */
-  async reach(sender: string, deadline: number): Promise<boolean> {
-    const { rate, perSecond, clock } = this.#parts;
+  reach(sender: string, deadline: number): Promise<boolean> {
     // No number in clear leaves the process but to the provider.
-    const key = `number:${createHash('sha256').update(sender).digest('base64url').slice(0, 22)}`;
-    for (;;) {
-      const [grant] = await rate.reserve([{ key, perSecond }]);
-      if (!grant || grant.at > deadline) return false;
-      if (grant.waitMs > 0) await clock.sleep(grant.waitMs);
-      if (grant.granted) return true;
-    }
+    const hash = createHash('sha256').update(sender).digest('base64url').slice(0, 22);
+    return reachRate(this.#parts, `number:${hash}`, deadline);
+  }
+}
+
+/** Waits until the key's rate allows one more. False: that would be after `deadline` (monotonic, in ms). */
+export async function reachRate(
+  { rate, perSecond, clock }: NumberPaceParts,
+  key: string,
+  deadline: number,
+): Promise<boolean> {
+  for (;;) {
+    const [grant] = await rate.reserve([{ key, perSecond }]);
+    if (!grant || grant.at > deadline) return false;
+    if (grant.waitMs > 0) await clock.sleep(grant.waitMs);
+    if (grant.granted) return true;
   }
 }

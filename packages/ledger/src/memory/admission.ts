@@ -22,6 +22,7 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
           value: given.record,
           headers: given.headers,
         });
+      else if (known.bodyHash !== null) known.queued = true;
       continue;
     }
     const scheduled = given.sendAt !== undefined && given.sendAt > now;
@@ -50,6 +51,7 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
       errorCode: null,
       bodyHash: given.bodyHash,
       erased: false,
+      queued: true,
     };
     tables.messages.set(key(given.tenant, given.u), message);
     tables.bodies.set(key(given.tenant, given.u), { record: given.record, headers: given.headers });

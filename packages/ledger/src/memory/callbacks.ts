@@ -34,7 +34,12 @@ function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callba
     state,
     attempt: message.attempt,
     sid,
-    open: lane?.state === LANE.sending ? { attempt: lane.attempt ?? 0, accountSid: lane.accountSid } : null,
+    open:
+      state === MESSAGE.direct
+        ? { attempt: message.attempt, accountSid: message.accountSid }
+        : lane?.state === LANE.sending
+          ? { attempt: lane.attempt ?? 0, accountSid: lane.accountSid }
+          : null,
     attempted: attempted
       ? { sid: attempted.sid, accountSid: attempted.accountSid, outcome: attempted.outcome }
       : null,

@@ -49,7 +49,7 @@ function mayGo(tables: Tables, lane: LaneRow, message: MessageRow): boolean {
   return !pause;
 }
 
-function freeSlot(tables: Tables, tenant: number, fallback: number): SlotRow | undefined {
+export function freeSlot(tables: Tables, tenant: number, fallback: number): SlotRow | undefined {
   const slots = tables.slots.get(tenant) ?? [];
   const taken = slots.filter((slot) => slot.lease !== null).length;
   const limit = tables.tenants.get(tenant)?.concurrency ?? fallback;

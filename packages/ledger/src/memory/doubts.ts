@@ -4,19 +4,28 @@ import { UNDECIDED, type UnknownMessage } from '../messages/leases.js';
 import type { Settlement } from '../messages/settle.js';
 import { LANE, MESSAGE } from '../states.js';
 import { advance } from './lanes.js';
-import { key, type MessageRow, type Tables } from './tables.js';
+import { key, type MessageRow, type SlotRow, type Tables } from './tables.js';
 
 /** Claims whose lease ended unsettled, as settlements that make them unknown. */
 export function overdueClaims(tables: Tables, partitions: readonly number[]): Settlement[] {
+  return overdue(tables, (slot) => partitions.includes(slot.partition));
+}
+
+export function overdueDirect(tables: Tables): Settlement[] {
+  return overdue(tables, ({ tenant, u }) => tables.message(tenant, u ?? '')?.state === MESSAGE.direct);
+}
+
+function overdue(tables: Tables, wanted: (slot: SlotRow) => boolean): Settlement[] {
   const now = tables.clock();
-  const overdue: (Settlement & { finishedAt: number })[] = [];
+  const late: (Settlement & { finishedAt: number })[] = [];
   for (const slots of tables.slots.values()) {
-    for (const { tenant, n, partition, u, attempt, lease } of slots) {
+    for (const slot of slots) {
+      const { tenant, n, u, attempt, lease } = slot;
       if (lease === null || u === null || attempt === null || lease >= now) continue;
       const message = tables.message(tenant, u);
-      if (!partitions.includes(partition) || !message) continue;
+      if (!message || !wanted(slot)) continue;
       const lane = tables.laneHeadedBy(message);
-      overdue.push({
+      late.push({
         tenant,
         lane: message.lane,
         u,
@@ -26,17 +35,17 @@ export function overdueClaims(tables: Tables, partitions: readonly number[]): Se
         state: MESSAGE.unknown,
         onward: LANE.unknown,
         counted: true,
-        accountSid: lane?.accountSid ?? '',
+        accountSid: lane?.accountSid ?? message.accountSid ?? '',
         errorClass: 'ambiguous',
         outcome: 'unknown',
-        startedAt: lane?.startedAt ?? lease,
+        startedAt: lane?.startedAt ?? (message.state === MESSAGE.direct ? message.changedAt : lease),
         finishedAt: lease,
         event: 'unknown',
         detail: { error: { class: 'ambiguous', message: 'the lease ended without an answer' } },
       });
     }
   }
-  return overdue.toSorted((a, b) => a.finishedAt - b.finishedAt).slice(0, 500);
+  return late.toSorted((a, b) => a.finishedAt - b.finishedAt).slice(0, 500);
 }
 
 /** Messages whose last attempt may or may not have been accepted. */
@@ -45,9 +54,14 @@ export function unknownMessages(
   partitions: readonly number[],
   most: number,
 ): UnknownMessage[] {
+  const direct = [...tables.messages.values()].filter((message) => message.state === MESSAGE.direct);
+  const underWay = new Set(direct.map((message) => key(message.tenant, message.recipient)));
   const wanted = unknown(
     tables,
-    (message) => partitions.includes(message.partition) && message.errorClass !== UNDECIDED,
+    (message) =>
+      partitions.includes(message.partition) &&
+      message.errorClass !== UNDECIDED &&
+      !underWay.has(key(message.tenant, message.recipient)),
   );
   return wanted.slice(0, most).flatMap((message) => {
     const attempt = tables.attempt(message.tenant, message.u, message.attempt);

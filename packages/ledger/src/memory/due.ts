@@ -48,7 +48,15 @@ export function wake(tables: Tables, partitions: readonly number[], most: number
     );
   });
   const entered = new Set<LaneRow>();
-  for (const message of scheduled) {
+  const reopened = [...tables.messages.values()].filter(
+    (message) =>
+      partitions.includes(message.partition) && message.state === MESSAGE.refused && message.queued,
+  );
+  for (const message of reopened.slice(0, most)) {
+    Object.assign(message, { retries: 0, errorClass: null, errorCode: null });
+    tables.event(message, 'queued');
+  }
+  for (const message of [...scheduled, ...reopened.slice(0, most)]) {
     message.state = MESSAGE.waiting;
     message.due = NOW;
     message.seq = tables.nextPlace();

@@ -6,12 +6,14 @@ import type { Tenant } from '../tenants/tenants.js';
 import { admitRedrives, admitRetries, admitSends } from './admission.js';
 import { applyCallbacks } from './callbacks.js';
 import { claim, ensureSlots } from './claim.js';
+import { claimDirect } from './direct.js';
 import {
   decideUnknown,
   knownSids,
   leaveUndecided,
   listUnknown,
   overdueClaims,
+  overdueDirect,
   releaseHeld,
   unknownMessages,
 } from './doubts.js';
@@ -127,8 +129,10 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
       ensureSlots(tables, tenants, concurrency);
     },
     claim: async (owned, candidates, limits) => claim(tables, owned, candidates, limits),
+    claimDirect: async (message, limits) => claimDirect(tables, message, limits),
     settle: async (settlements) => settle(tables, settlements),
     overdueClaims: async (owned) => overdueClaims(tables, owned),
+    overdueDirect: async () => overdueDirect(tables),
     unknownMessages: async (owned, most) => unknownMessages(tables, owned, most),
     listUnknown: async (tenant, most) => listUnknown(tables, tenant, most),
     knownSids: async (tenant, sids) => knownSids(tables, tenant, sids),
@@ -207,6 +211,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         errorCode: null,
         bodyHash: null,
         erased: false,
+        queued: true,
       });
       return 'cancelled';
     },

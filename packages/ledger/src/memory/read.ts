@@ -12,6 +12,7 @@ const NAMES = new Map<StoredState, string>(
 
 function statusOf(tables: Tables, message: MessageRow): string {
   if (message.state === MESSAGE.refused) return 'failed';
+  if (message.state === MESSAGE.direct) return 'sending';
   if (message.state !== MESSAGE.waiting) return NAMES.get(message.state) ?? 'failed';
   const lane = tables.lane(message.tenant, message.lane);
   const heads = lane?.head === message.u;

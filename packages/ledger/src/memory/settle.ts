@@ -49,6 +49,7 @@ function applies(tables: Tables, message: MessageRow, s: Settlement): boolean {
   const lane = tables.laneHeadedBy(message);
   const sending = message.state === MESSAGE.waiting && lane?.state === LANE.sending;
   if (sending) return lane.attempt === s.attempt;
+  if (message.state === MESSAGE.direct && message.attempt === s.attempt) return true;
   if (message.state === MESSAGE.unknown && message.attempt === s.attempt && s.state !== MESSAGE.unknown)
     return true;
   if (s.sid === undefined || s.attempt > message.attempt || !REFUTABLE.includes(message.state)) return false;

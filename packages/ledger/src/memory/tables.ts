@@ -35,6 +35,8 @@ export interface MessageRow {
   errorCode: number | null;
   readonly bodyHash: string | null;
   erased: boolean;
+  /** Its record came through Kafka. */
+  queued: boolean;
 }
 
 export interface LaneRow {

@@ -36,7 +36,8 @@ export interface Head {
 }
 
 /**
- * Inserts what is unknown; a known id stays as it is, and with another body becomes a dead record. A message in the
+ * Inserts what is unknown; a known id stays as it is, and with another body becomes a dead record. One that was sent without the
+ * queue is noted as queued: if that is refused, it is for the queue to send. A message in the
  * future waits outside of its conversation. The lane's upsert takes the lane's row lock whatever it finds: either it
  * sees the lane that a settlement left, or the settlement sees the message.
  */
@@ -67,6 +68,10 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
         insert into body (tenant, u, record, headers)
         select i.tenant, i.u, i.record, i.headers::jsonb from i join m using (tenant, u)
         on conflict (tenant, u) do nothing
+      ), q as (
+        update message x set queued = true
+          from i left join m using (tenant, u)
+         where m.u is null and x.tenant = i.tenant and x.u = i.u and not x.queued and x.body_hash = i.body_hash
       ), e as (
         insert into outbox (partition, tenant, u, redrive, attempt, state)
         select $1, m.tenant, m.u, 0, 0, 'queued' from m order by m.seq

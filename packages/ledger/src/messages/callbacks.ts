@@ -32,7 +32,7 @@ export interface CallbackView {
   readonly recipient: string;
   /** The message as it was published; only read for reports of failure, null where it was erased. */
   readonly body: { readonly record: Buffer; readonly headers: Readonly<Record<string, string>> } | null;
-  /** The attempt under way or in doubt, where the message is its lane's head. */
+  /** The attempt under way or in doubt, where the message is its lane's head or is sent without the queue. */
   readonly open: { readonly attempt: number; readonly accountSid: string | null } | null;
   /** What is known of the attempt that the callback names. */
   readonly attempted: {
@@ -168,7 +168,7 @@ function readViews(callbacks: readonly Callback[]): Statement {
   return {
     name: 'read-callback-views',
     text: `
-      select i.o, m.state, m.attempt, m.sid, m.redrive, m.retries, extract(epoch from m.accepted_at) * 1000 as accepted_at,
+      select i.o, m.state, m.attempt, m.account_sid, m.sid, m.redrive, m.retries, extract(epoch from m.accepted_at) * 1000 as accepted_at,
              m.sender, encode(m.recipient, 'hex') as recipient, b.record, b.headers, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
              a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome
         from unnest($1::int[], $2::uuid[], $3::smallint[], $4::boolean[]) with ordinality i(tenant, u, attempt, failed, o)
@@ -187,7 +187,7 @@ function readViews(callbacks: readonly Callback[]): Statement {
 }
 
 function toView(row: Row): CallbackView {
-  const open = row['lane_state'] === LANE.sending;
+  const direct = row['state'] === MESSAGE.direct;
   return {
     state: row['state'] as StoredState,
     attempt: row['attempt'] as number,
@@ -201,9 +201,11 @@ function toView(row: Row): CallbackView {
       row['record'] === null
         ? null
         : { record: row['record'] as Buffer, headers: row['headers'] as Record<string, string> },
-    open: open
-      ? { attempt: row['lane_attempt'] as number, accountSid: row['lane_account'] as string | null }
-      : null,
+    open: direct
+      ? { attempt: row['attempt'] as number, accountSid: row['account_sid'] as string | null }
+      : row['lane_state'] === LANE.sending
+        ? { attempt: row['lane_attempt'] as number, accountSid: row['lane_account'] as string | null }
+        : null,
     attempted:
       row['outcome'] === null
         ? null

@@ -57,7 +57,10 @@ export function hasDue(partitions: readonly number[]): Statement {
           or exists (
                select from message
                 where partition = any($1::smallint[]) and state = ${MESSAGE.scheduled}
-                  and due <= clock_timestamp()) as due`,
+                  and due <= clock_timestamp())
+          or exists (
+               select from message
+                where partition = any($1::smallint[]) and state = ${MESSAGE.refused} and queued) as due`,
     values: [partitions],
   };
 }
@@ -90,7 +93,38 @@ export function promoteScheduled(owned: readonly Ownership[], most: number): Sta
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', seq = nextval('place'), changed_at = clock_timestamp()
           from d where x.tenant = d.tenant and x.u = d.u
         returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq
-      )
+      ) ${JOIN_LANES}`,
+    values: [most, ...ownedValues(owned)],
+  };
+}
+
+/**
+ * Sends that were refused without the queue, and whose record came through Kafka: they were accepted by that, and begin anew. Behind
+ * lockOwned.
+ */
+export function promoteReopened(owned: readonly Ownership[], most: number): Statement {
+  return {
+    name: 'promote-reopened',
+    text: `
+      with d as (
+        select tenant, u from message
+         where partition = any(${stillOwned(2)}) and state = ${MESSAGE.refused} and queued
+         limit $1 for no key update skip locked
+      ), m as (
+        update message x set state = ${MESSAGE.waiting}, due = '-infinity', seq = nextval('place'), retries = 0, error_class = null,
+               error_code = null, changed_at = clock_timestamp()
+          from d where x.tenant = d.tenant and x.u = d.u
+        returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt
+      ), e as (
+        insert into outbox (partition, tenant, u, redrive, attempt, state)
+        select partition, tenant, u, redrive, attempt, 'queued' from m
+      ) ${JOIN_LANES}`,
+    values: [most, ...ownedValues(owned)],
+  };
+}
+
+/** Newcomers, `m`, join their lanes: at the end, before the head of an open one only by priority. */
+const JOIN_LANES = `
       insert into lane (tenant, lane, partition, head, priority, seq, due)
       select * from (
         select distinct on (tenant, lane) tenant, lane, partition, u, priority, seq, '-infinity'::timestamptz
@@ -98,10 +132,7 @@ export function promoteScheduled(owned: readonly Ownership[], most: number): Sta
       on conflict (tenant, lane) do update
          set head = excluded.head, priority = excluded.priority, seq = excluded.seq, due = excluded.due
        where lane.state = 0 and excluded.priority > lane.priority
-      returning tenant, lane, head, priority, seq`,
-    values: [most, ...ownedValues(owned)],
-  };
-}
+      returning tenant, lane, head, priority, seq`;
 
 export function toHeads(rows: readonly Row[]): Head[] {
   return rows.map(toHead);

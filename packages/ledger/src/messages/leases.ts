@@ -11,16 +11,28 @@ import type { Settlement } from './settle.js';
 export function overdueClaims(partitions: readonly number[]): Statement {
   return {
     name: 'overdue-claims',
-    text: `
-      select s.tenant, s.n, s.u, s.attempt, s.lease, m.lane, m.redrive, l.started_at, l.account_sid
-        from slot s
-        join message m on m.tenant = s.tenant and m.u = s.u
-        left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
-       where s.partition = any($1::smallint[]) and s.lease < clock_timestamp()
-       order by s.lease limit 500`,
+    text: `${OVERDUE} and s.partition = any($1::smallint[]) order by s.lease limit 500`,
     values: [partitions],
   };
 }
+
+/** Those of sends without the queue, in all partitions: where no sender runs, none else would find them. */
+export function overdueDirect(): Statement {
+  return {
+    name: 'overdue-direct',
+    text: `${OVERDUE} and m.state = ${MESSAGE.direct} order by s.lease limit 500`,
+    values: [],
+  };
+}
+
+const OVERDUE = `
+  select s.tenant, s.n, s.u, s.attempt, s.lease, m.lane, m.redrive,
+         coalesce(l.started_at, case when m.state = ${MESSAGE.direct} then m.changed_at end) as started_at,
+         coalesce(l.account_sid, m.account_sid) as account_sid
+    from slot s
+    join message m on m.tenant = s.tenant and m.u = s.u
+    left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
+   where s.lease < clock_timestamp()`;
 
 export function toUnknown(row: Row): Settlement {
   const lease = row['lease'] as Date;
@@ -65,6 +77,7 @@ export interface UnknownMessage {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Without those to whose recipient something is under way besides the queue: it could be taken for them. */
 export function unknownMessages(partitions: readonly number[], most: number): Statement {
   return {
     name: 'unknown-messages',
@@ -77,6 +90,8 @@ export function unknownMessages(partitions: readonly number[], most: number): St
         join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
         join body b on b.tenant = m.tenant and b.u = m.u
        where m.partition = any($1::smallint[]) and m.state = ${MESSAGE.unknown} and m.error_class is distinct from '${UNDECIDED}'
+         and not exists (
+           select from message d where d.state = ${MESSAGE.direct} and d.tenant = m.tenant and d.recipient = m.recipient)
        order by m.changed_at limit $2`,
     values: [partitions, most],
   };

@@ -22,10 +22,11 @@ export function queueCounts(tally: Tally): QueueCounts {
   const held = of('held') + tally.suspended + tally.behindDead;
   const retrying = of('retrying') + tally.backingOff;
   const underWay = Object.values(tally.tenantConcurrency).reduce((sum, one) => sum + one.active, 0);
-  const active = Math.min(waiting, underWay);
+  const direct = of('direct');
+  const active = Math.min(waiting + direct, underWay);
   return {
     accepted: tally.accepted,
-    waiting: waiting - active,
+    waiting: waiting + direct - active,
     active,
     delayed: retrying + held + of('scheduled', 'unknown'),
     completed: of('sent', 'delivered', 'read'),

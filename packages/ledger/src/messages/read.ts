@@ -47,7 +47,7 @@ const STATUS = `
     when ${MESSAGE.waiting} then case when l.head = m.u and l.state = ${LANE.sending} then 'sending' when t.status = 'suspended' then 'held'
          when l.head <> m.u and (l.state = ${LANE.held} or (l.state = ${LANE.unknown} and t.on_dead = 'hold')) then 'held'
          when m.due > clock_timestamp() then 'retrying' else 'queued' end
-    when ${MESSAGE.retrying} then 'retrying' when ${MESSAGE.scheduled} then 'scheduled' when ${MESSAGE.held} then 'held'
+    when ${MESSAGE.direct} then 'sending' when ${MESSAGE.retrying} then 'retrying' when ${MESSAGE.scheduled} then 'scheduled' when ${MESSAGE.held} then 'held'
     when ${MESSAGE.unknown} then 'unknown' when ${MESSAGE.sent} then 'sent' when ${MESSAGE.failed} then 'failed'
     when ${MESSAGE.delivered} then 'delivered' when ${MESSAGE.read} then 'read' when ${MESSAGE.dead} then 'dead'
     when ${MESSAGE.cancelled} then 'cancelled' when ${MESSAGE.expired} then 'expired' else 'failed' end`;

@@ -55,6 +55,7 @@ export const REFUTABLE: readonly StoredState[] = [
   MESSAGE.dead,
   MESSAGE.cancelled,
   MESSAGE.expired,
+  MESSAGE.refused,
 ];
 /** The outcome of an attempt whose SID the provider reported failed: its late answer proves nothing any more. */
 export const REPORTED_FAILED = 'failed';
@@ -62,7 +63,7 @@ export const REPORTED_FAILED = 'failed';
 /**
  * Settles by (message, attempt), whatever the epoch: evidence counts, from an old owner too. No number is used a second
  * time, not even a released claim's: a settlement is repeated where its answer was lost, and must not meet another claim. A slot is given back in
- * any case. A message is settled from `sending` with this attempt, or from `unknown` of this attempt by something
+ * any case. A message is settled from `sending` or `direct` with this attempt, or from `unknown` of this attempt by something
  * more certain. A SID proves acceptance: it also ends a message that was judged not accepted (the coming retry is
  * cancelled) or given up, unless a newer attempt is under way or the provider reported this SID failed. The lane moves
  * only if its head is the settled message; behind a dead one it waits where the restaurant chose `hold`. Where it opens
@@ -123,6 +124,7 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
             from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
            where x.tenant = i.tenant and x.u = i.u
              and ((x.state + 0 = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)
+               or (x.state + 0 = ${MESSAGE.direct} and x.attempt = i.attempt)
                or (x.state + 0 = ${MESSAGE.unknown} and x.attempt = i.attempt and i.state <> ${MESSAGE.unknown})
                or (i.sid is not null and i.attempt <= x.attempt and x.state + 0 in (${REFUTABLE.join(', ')})
                    and not coalesce(l.head = i.u and l.state = ${LANE.sending}, false)

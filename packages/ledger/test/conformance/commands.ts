@@ -15,6 +15,8 @@ export type Command =
   | { readonly kind: 'decide'; readonly n: number; readonly as: 'sent' | 'not_sent' | 'dead' }
   | { readonly kind: 'release'; readonly n: number }
   | { readonly kind: 'callback'; readonly n: number; readonly as: 'delivered' | 'failed' | 'again' }
+  | { readonly kind: 'direct'; readonly n: number; readonly fresh: boolean }
+  | { readonly kind: 'wake' }
   | { readonly kind: 'take' };
 
 const ENDS = {
@@ -23,7 +25,11 @@ const ENDS = {
   released,
   unknown,
   repeat: (claim: Claim): Settlement => repeat(claim, 1),
+  refused: (claim: Claim): Settlement => dead(claim, { state: MESSAGE.refused, event: null }),
 } as const;
+
+/** Ends of an attempt that the queue goes on from. */
+const AGAIN: readonly string[] = ['released', 'repeat'];
 
 const n = fc.nat(50);
 export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
@@ -43,7 +49,7 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
       arbitrary: fc.record({
         kind: fc.constant('settle' as const),
         n,
-        as: fc.constantFrom('accepted', 'dead', 'released', 'unknown', 'repeat', 'repeat'),
+        as: fc.constantFrom('accepted', 'dead', 'released', 'unknown', 'repeat', 'repeat', 'refused'),
       }),
     },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('retry' as const), n }) },
@@ -67,6 +73,11 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
         as: fc.constantFrom('delivered', 'failed', 'again'),
       }),
     },
+    {
+      weight: 3,
+      arbitrary: fc.record({ kind: fc.constant('direct' as const), n, fresh: fc.boolean() }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('wake' as const) }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('take' as const) }) },
   ) as fc.Arbitrary<Command>,
   { minLength: 5, maxLength: 40 },
@@ -83,6 +94,7 @@ export async function play(
   const messages: NewMessage[] = [];
   const claims: Claim[] = [];
   const former: Ownership[] = [];
+  const direct = new Set<string>();
   const seen: string[] = [];
   const nameOf = (u: string | undefined): string => `m${messages.findIndex((one) => one.u === u)}`;
   const at = <T>(all: readonly T[], index: number): T | undefined => all[index % Math.max(1, all.length)];
@@ -109,9 +121,26 @@ export async function play(
         claims.push(...answer.claims);
         return `${answer.claims.map((one) => `${nameOf(one.u)} ${one.attempt} ${one.retries} ${one.redrive} ${one.lastError ?? ''}`).join()} fenced ${answer.fenced.length}`;
       }
+      case 'direct': {
+        const wanted = command.fresh || !message ? stage.message(`c${command.n % 2}`) : message;
+        if (wanted !== message) messages.push(wanted);
+        const answer = await stage.ledger.claimDirect(wanted, LIMITS);
+        if (answer.kind === 'claimed') {
+          direct.add(`${wanted.u} ${answer.claim.attempt}`);
+          claims.push({ ...wanted, ...answer.claim } as unknown as Claim);
+          return `claimed ${answer.claim.attempt} ${answer.claim.slot}`;
+        }
+        return answer.kind === 'known' ? `known ${answer.state} ${answer.sameBody}` : JSON.stringify(answer);
+      }
+      case 'wake':
+        return (await stage.ledger.wake([stage.own], 100)).map((head) => nameOf(head.u)).join();
       case 'settle': {
         const claim = at(claims, command.n);
         if (!claim) return '';
+        // As the services do: only a send without the queue is refused, and it is never repeated by itself.
+        const isDirect = direct.has(`${claim.u} ${claim.attempt}`);
+        if (isDirect !== (command.as === 'refused') && (isDirect ? AGAIN : ['refused']).includes(command.as))
+          return '';
         const [settled] = await stage.ledger.settle([ENDS[command.as](claim)]);
         return `${settled?.applied} ${settled?.next ? nameOf(settled.next.u) : ''}`;
       }

@@ -1,5 +1,5 @@
-import type { Clock } from '@mersal/delivery';
 import type { Ledger, Settled, Settlement } from '@mersal/ledger';
+import type { Clock } from '../clock/clock.js';
 
 interface Waiting {
   readonly settlement: Settlement;

@@ -1,20 +1,14 @@
 import { joinMessageId, rereadEvent } from '@mersal/contracts';
-import {
-  type Clock,
-  judge,
-  type NumberPace,
-  optedOut,
-  releaseClaim,
-  report,
-  statusCallbackUrl,
-  type Templates,
-  toSendRequest,
-  type VerdictInput,
-} from '@mersal/delivery';
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
 import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
+import type { Clock } from '../clock/clock.js';
+import { report } from '../outcome/report-to-breakers.js';
+import { judge, optedOut, releaseClaim, type VerdictInput } from '../outcome/verdict.js';
+import type { NumberPace } from '../rate/number-pace.js';
+import { statusCallbackUrl, toSendRequest } from '../request/request.js';
+import type { Templates } from '../request/templates.js';
 import type { SettleQueue } from './settle-queue.js';
 
 /** A claim with what is needed to carry it out. */
@@ -30,9 +24,11 @@ export interface Delivery {
 }
 
 export interface DeliveryParts {
+  /** How the claims came to be: from the queue, or from a caller who waits for the answer. */
+  readonly through: 'queue' | 'direct';
   readonly gateway: TwilioGateway;
   readonly templates: Templates;
-  readonly settlements: SettleQueue;
+  readonly settlements: Pick<SettleQueue, 'settle'>;
   readonly breakers: Breakers;
   /** Undefined: numbers have no rate of their own below the global one. */
   readonly numbers: NumberPace | undefined;
@@ -46,6 +42,8 @@ export interface DeliveryParts {
 }
 
 export type Delivered = Settled & { readonly released: boolean };
+
+const QUEUED = { 'messaging.system': 'kafka', 'messaging.operation.name': 'process' };
 
 const OPENED = {
   provider: 'the provider does not work: nothing is sent but a probe now and then',
@@ -95,15 +93,18 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
     const id = joinMessageId(claim.u, claim.tag);
     const account = { accountSid: tenant.accountSid, authToken: tenant.authToken };
     const attributes = {
-      'messaging.system': 'kafka',
-      'messaging.operation.name': 'process',
+      ...(parts.through === 'queue' ? QUEUED : {}),
       'messaging.message.id': id,
       'mersal.restaurant': tenant.restaurantId,
       'mersal.attempt': claim.attempt,
     };
     return inSpan(
-      'whatsapp-send process',
-      { kind: SpanKind.CONSUMER, attributes, traceparent: claim.headers['traceparent'] },
+      parts.through === 'queue' ? 'whatsapp-send process' : 'whatsapp-send direct',
+      {
+        kind: parts.through === 'queue' ? SpanKind.CONSUMER : SpanKind.INTERNAL,
+        attributes,
+        traceparent: claim.headers['traceparent'],
+      },
       async (span) => {
         const template =
           send.content.kind === 'template'
