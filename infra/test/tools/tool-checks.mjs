@@ -1,5 +1,6 @@
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
+import { checkPackages } from './packages.mjs';
 import { checkPrometheus } from './promtool.mjs';
 import { checkModel } from './spin.mjs';
 
@@ -18,6 +19,7 @@ import { checkModel } from './spin.mjs';
 export const toolChecks = [
   { name: 'Dockerfile (hadolint)', run: checkDockerfile },
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
+  { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
   { name: 'Prometheus configuration (promtool)', run: checkPrometheus },
   { name: 'model of delivery (spin)', run: checkModel },
 ];
