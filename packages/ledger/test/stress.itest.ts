@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Claim, LANE, LedgerError, MESSAGE, type Ownership } from '@mersal/ledger';
+import { type Claim, LANE, LedgerError, MESSAGE, type NewMessage, type Ownership } from '@mersal/ledger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   admit,
@@ -56,6 +56,12 @@ const VIOLATIONS = `
   select 'more slots taken than the limit', s.tenant::text from slot s where s.lease is not null
    group by s.tenant having count(*) > ${LIMIT}
   union all
+  select 'under way without the queue, and without a slot', m.u::text from message m
+   where m.state = ${MESSAGE.direct} and not exists (select from slot s where s.tenant = m.tenant and s.u = m.u)
+  union all
+  select 'under way without the queue, and the head of a lane', m.u::text from message m
+    join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u where m.state = ${MESSAGE.direct}
+  union all
   select 'more lanes sending than slots taken', l.tenant::text from lane l where l.state = ${LANE.sending}
    group by l.tenant having count(*) > (select count(*) from slot s where s.tenant = l.tenant and s.lease is not null)`;
 
@@ -79,7 +85,7 @@ describe('many hands on one ledger', () => {
       );
     const before = await deadlocks();
     const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)] as T;
-    const posted: { tenant: number; u: string; tag: string }[] = [];
+    const posted: NewMessage[] = [];
     const unknown = new Map<string, Claim>();
     let admitted = 0;
     const all = { over: false };
@@ -141,6 +147,40 @@ describe('many hands on one ledger', () => {
       const { claims } = await ledger.claim([...owners.values()], heads, { leaseMs: 40, concurrency: LIMIT });
       await Promise.all(claims.map(end));
     };
+    /** Of a further message, or of one that was refused before, or that the queue has. */
+    const directSome = async (): Promise<void> => {
+      if (admitted >= MESSAGES && random() < 0.5) return;
+      const { id, partition } = pick(tenants);
+      const known = posted.filter((one) => one.tenant === id);
+      const fresh = admitted < MESSAGES && random() < 0.7;
+      if (!fresh && known.length === 0) return;
+      const message = fresh ? newMessage(id, `c${Math.floor(random() * CONVERSATIONS)}`) : pick(known);
+      const filed = (): void => {
+        if (!fresh || posted.includes(message)) return;
+        admitted += 1;
+        posted.push(message);
+      };
+      const answer = await ledger.claimDirect(message, { leaseMs: 40, concurrency: LIMIT });
+      if (answer.kind === 'claimed') filed();
+      // The same message comes through the queue, too: meanwhile, or afterwards.
+      if (random() < 0.3) {
+        await admit(ledger, owners.get(partition) as Ownership, [message]);
+        filed();
+      }
+      if (answer.kind !== 'claimed') return;
+      const claim = { ...message, ...answer.claim } as unknown as Claim;
+      if (random() < 0.5) return end(claim);
+      await sleep(Math.floor(random() * 5));
+      await ledger.settle([
+        settlement(claim, {
+          state: MESSAGE.refused,
+          sid: undefined,
+          outcome: 'transient',
+          errorClass: 'transient',
+          event: null,
+        }),
+      ]);
+    };
     const retries = async (): Promise<void> => {
       const due = await rows(
         `select tenant, u, redrive, attempt, partition from message where state = ${MESSAGE.retrying} limit 40`,
@@ -175,6 +215,7 @@ describe('many hands on one ledger', () => {
     };
     const reconcile = async (): Promise<void> => {
       await ledger.settle(await ledger.overdueClaims([...owners.keys()]));
+      await ledger.settle(await ledger.overdueDirect());
       for (const message of await ledger.unknownMessages([...owners.keys()], 20)) {
         if (random() < 0.5) await ledger.leaveUndecided(message.tenant, message.u, message.attempt);
         await ledger.decideUnknown(message.tenant, message.u, pick(['sent', 'not_sent', 'dead'] as const), {
@@ -204,6 +245,8 @@ describe('many hands on one ledger', () => {
       hand(claimSome),
       hand(claimSome),
       hand(claimSome),
+      hand(directSome),
+      hand(directSome),
       hand(retries),
       hand(reconcile),
       hand(cancelSome),
@@ -216,7 +259,7 @@ describe('many hands on one ledger', () => {
       admitted >= MESSAGES &&
       (
         await rows(
-          `select 1 where exists (select from message where state < ${MESSAGE.sent}) or exists (select from slot where lease is not null)`,
+          `select 1 where exists (select from message where state < ${MESSAGE.sent} or (state = ${MESSAGE.refused} and queued)) or exists (select from slot where lease is not null)`,
         )
       ).length === 0;
     const failed = Promise.race(hands.map((one) => one.then(() => new Promise<never>(() => undefined))));
