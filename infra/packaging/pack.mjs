@@ -36,9 +36,12 @@ function innerOf(root, manifest, found = new Set()) {
  * @param {string} root @param {string} folder
  */
 function publishedManifest(root, folder) {
-  const { devDependencies, scripts, private: _private, ...manifest } = /** @type {any} */ (
-    manifestOf(join(root, 'packages', folder))
-  );
+  const {
+    devDependencies,
+    scripts,
+    private: _private,
+    ...manifest
+  } = /** @type {any} */ (manifestOf(join(root, 'packages', folder)));
   const inner = innerOf(root, manifest);
   const all = [manifest, ...inner.map((name) => manifestOf(join(root, 'packages', name)))];
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -84,6 +84,9 @@ export interface Sender {
   readonly dispatch: Dispatch;
   readonly engine: Engine;
   readonly breakers: Breakers;
+  /** 1: in shares, 0: through Redis; null: no global rate is kept, or not known how yet. */
+  sharesRate(): number | null;
+  suspendedRestaurants(): number;
   /** To be started once the consumer runs, and stopped before it is closed. */
   readonly commits: OffsetCommits;
   /** Reads the restaurants and begins to work; registers how to stop what it started. */
@@ -241,6 +244,8 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     engine,
     breakers,
     commits,
+    sharesRate: () => (!group || group.mode === 'unknown' ? null : Number(group.mode === 'shares')),
+    suspendedRestaurants: () => tenants.suspendedIn(owned.numbers),
     async start(releases) {
       if (group) {
         await group.start();

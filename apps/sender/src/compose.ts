@@ -142,6 +142,8 @@ export async function compose(
   metrics.gauge('mersal_partitions', () => sender.owned.size);
   metrics.gauge('mersal_heads', () => sender.dispatch.dispatcher.size);
   metrics.gauge('mersal_provider_breaker_open', () => (sender.breakers.provider.isOpen ? 1 : 0));
+  metrics.gauge('mersal_rate_shares', () => sender.sharesRate());
+  metrics.gauge('mersal_suspended_restaurants', () => sender.suspendedRestaurants());
   metrics.gauge('mersal_in_flight', () => sender.engine.inFlight);
   const report = reportMetrics(ledger, systemClock, logger);
   releases.push('report', () => report.stop());

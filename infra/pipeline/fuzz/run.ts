@@ -64,6 +64,8 @@ function fuzz(url: string, token: string): Promise<number> {
     '--request-timeout',
     '20',
     '--no-color',
+    '--generation-database',
+    'none',
     // Streams that go on for as long as somebody listens.
     '--exclude-path-regex',
     '/events$',

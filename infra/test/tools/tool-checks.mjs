@@ -20,6 +20,6 @@ export const toolChecks = [
   { name: 'Dockerfile (hadolint)', run: checkDockerfile },
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
   { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
-  { name: 'Prometheus configuration (promtool)', run: checkPrometheus },
+  { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
   { name: 'model of delivery (spin)', run: checkModel },
 ];

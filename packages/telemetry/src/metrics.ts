@@ -70,6 +70,18 @@ export const metricCatalogue = {
     text: "1 while the provider's breaker is open in this sender",
     labels: [],
   },
+  mersal_rate_shares: {
+    kind: 'gauge',
+    unit: '1',
+    text: '1 while the global rate is kept in equal shares, because Redis is away from a sender; 0 while through Redis',
+    labels: [],
+  },
+  mersal_suspended_restaurants: {
+    kind: 'gauge',
+    unit: '1',
+    text: 'restaurants in the partitions of this sender that wait for credentials that work',
+    labels: [],
+  },
   mersal_attempts: {
     kind: 'counter',
     unit: '1',

@@ -26,6 +26,15 @@ export class TenantDirectory {
     return this.#byId.get(id);
   }
 
+  /** How many restaurants of these partitions are suspended. */
+  suspendedIn(partitions: readonly number[]): number {
+    const owned = new Set(partitions);
+    let count = 0;
+    for (const { status, partition } of this.#byId.values())
+      if (status === 'suspended' && owned.has(partition)) count += 1;
+    return count;
+  }
+
   /** Restaurants by their public ids; those that do not exist are missing in the answer. */
   async resolve(restaurantIds: Iterable<string>): Promise<ReadonlyMap<string, Tenant>> {
     const found = new Map<string, Tenant>();
