@@ -36,12 +36,8 @@ function innerOf(root, manifest, found = new Set()) {
  * @param {string} root @param {string} folder
  */
 function publishedManifest(root, folder) {
-  const {
-    devDependencies,
-    scripts,
-    private: _private,
-    ...manifest
-  } = /** @type {any} */ (manifestOf(join(root, 'packages', folder)));
+  const manifest = /** @type {any} */ (manifestOf(join(root, 'packages', folder)));
+  for (const name of ['devDependencies', 'scripts', 'private']) delete manifest[name];
   const inner = innerOf(root, manifest);
   const all = [manifest, ...inner.map((name) => manifestOf(join(root, 'packages', name)))];
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));

@@ -17,9 +17,9 @@ function handClock() {
   return {
     clock,
     pending: () => timers.size,
-    pass(ms: number) {
+    pass: (ms: number): void => {
       now += ms;
-      for (const timer of [...timers]) {
+      for (const timer of timers) {
         if (timer.at > now) continue;
         timers.delete(timer);
         timer.run();

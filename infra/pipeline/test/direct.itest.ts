@@ -22,7 +22,11 @@ type Answer = Awaited<ReturnType<typeof call>>;
 function post(
   tenant: PipelineTenant,
   body: Record<string, unknown>,
-  { key = randomUUID() as string, at = direct, path = '/api/whatsapp/send' } = {},
+  {
+    key = randomUUID(),
+    at = direct,
+    path = '/api/whatsapp/send',
+  }: { readonly key?: string; readonly at?: string; readonly path?: string } = {},
 ): Promise<Answer> {
   return call(pipeline, tenant.apiKey, 'POST', path, body, { 'idempotency-key': key }, at);
 }

@@ -2,6 +2,7 @@ import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
 import { checkPackages } from './packages.mjs';
 import { checkPrometheus } from './promtool.mjs';
+import { checkApi } from './schemathesis.mjs';
 import { checkModel } from './spin.mjs';
 
 /**
@@ -21,5 +22,6 @@ export const toolChecks = [
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
   { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
   { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
+  { name: 'API by its own document (schemathesis)', run: checkApi },
   { name: 'model of delivery (spin)', run: checkModel },
 ];
