@@ -1,12 +1,19 @@
 import { Command } from 'commander';
+import { auditList } from './commands/audit.js';
 import { cacheReport } from './commands/cache.js';
 import { doctor } from './commands/doctor.js';
-import { keysCreate, keysList, keysRevoke } from './commands/keys.js';
+import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
 import { type PauseChoice, queuePause, queuePauses, queueRelease, queueResume } from './commands/pauses.js';
 import { queueMessage, queueMetrics } from './commands/queue.js';
 import { suppressionsLift, suppressionsList } from './commands/suppressions.js';
-import { tenantsCreate, tenantsList, tenantsSeed } from './commands/tenants.js';
+import {
+  tenantsCreate,
+  tenantsList,
+  tenantsResume,
+  tenantsSeed,
+  tenantsSuspend,
+} from './commands/tenants.js';
 import { topicsEnsure, topicsStatus } from './commands/topics.js';
 import { unknownList, unknownResolve } from './commands/unknown.js';
 import { kafkaConnection } from './connections.js';
@@ -96,16 +103,37 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
       );
     });
 
+  tenants
+    .command('suspend')
+    .description('hold all messages of one until it is resumed')
+    .argument('<restaurant>')
+    .requiredOption('--reason <text>', 'why: it is shown to whoever looks')
+    .action(async (id: string, { reason }: { reason: string }) =>
+      show(await tenantsSuspend(env(), id, reason)),
+    );
+  tenants
+    .command('resume')
+    .description('go on with what was suspended')
+    .argument('<restaurant>')
+    .action(async (id: string) => show(await tenantsResume(env(), id)));
+
   const keys = program.command('keys').description('API keys');
   keys
     .command('create')
     .description('create one and print it, once')
     .option('--restaurant <restaurant>', 'whose it is (default: a platform key)')
-    .requiredOption('--scopes <scopes>', 'send,read; for a platform key also admin, send:any')
+    .requiredOption('--scopes <scopes>', 'send,read; for a platform key send:any,read,admin')
     .option('--name <name>', 'what it is for', 'cli')
-    .action(async (given: { restaurant?: string; scopes: string; name: string }) =>
-      show(await keysCreate(env(), given)),
+    .option('--days <n>', 'it expires after so many days (default: never)')
+    .action(async (given: { restaurant?: string; scopes: string; name: string; days?: string }) =>
+      show(await keysCreate(env(), given, now())),
     );
+  keys
+    .command('rotate')
+    .description('create the key that takes the place of another, and print it, once')
+    .argument('<key-id>')
+    .option('--overlap <seconds>', 'how long the other still works', '86400')
+    .action(async (id: string, given: { overlap: string }) => show(await keysRotate(env(), id, given)));
   keys
     .command('list')
     .description('all keys, never their secrets')
@@ -186,6 +214,13 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .action(async (who: string, { restaurant }: { restaurant: string }) =>
       show(await suppressionsLift(env(), restaurant, who)),
     );
+
+  program
+    .command('audit')
+    .description('who changed what, by the command line or the API')
+    .option('--subject <id>', 'one restaurant, key or message')
+    .option('--limit <n>', 'most entries', '100')
+    .action(async (given: { subject?: string; limit: string }) => show(await auditList(env(), given)));
 
   const cache = program.command('cache').description('the template cache');
   cache

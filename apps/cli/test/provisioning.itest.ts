@@ -165,8 +165,48 @@ describe('from an empty stack to restaurants that can send', () => {
       expect(await findPrincipal(database, key)).toBeUndefined();
     });
     expect((await mersal(['keys', 'revoke', 'nosuchkey'], { env })).code).toBe(1);
+    expect((await mersal(['keys', 'rotate', keyId], { env })).code).toBe(1);
     const tooMuch = await mersal(['keys', 'create', '--restaurant', 'r1', '--scopes', 'admin'], { env });
     expect(tooMuch.code).toBe(2);
+  });
+
+  it('rotates a key, and says who did so', async () => {
+    const made = await mersal(['keys', 'create', '--scopes', 'send:any,read', '--days', '30', '--json'], {
+      env,
+    });
+    const first = made.json() as { keyId: string; apiKey: string };
+    const rotated = await mersal(['keys', 'rotate', first.keyId, '--overlap', '0', '--json'], { env });
+    expect(rotated).toMatchObject({ code: 0, err: '' });
+    const next = rotated.json() as { apiKey: string; scopes: string[]; replaces: string };
+    expect(next).toMatchObject({ scopes: ['send:any', 'read'], replaces: first.keyId });
+    await databaseOf(async (database) => {
+      expect(await findPrincipal(database, first.apiKey)).toBeUndefined();
+      const principal = await findPrincipal(database, next.apiKey);
+      expect(principal?.scopes).toEqual(new Set(['send:any', 'read']));
+      expect(principal?.expiresAt).toBeGreaterThan(Date.now() + 29 * 86_400_000);
+    });
+    expect((await mersal(['keys', 'rotate', first.keyId], { env })).code).toBe(1);
+    expect((await mersal(['keys', 'rotate', first.keyId, '--overlap', '-1'], { env })).code).toBe(2);
+    const trail = await mersal(['audit', '--subject', first.keyId, '--json'], { env });
+    expect((trail.json() as { items: { action: string }[] }).items.map(({ action }) => action)).toEqual([
+      'keys.rotate',
+      'keys.create',
+    ]);
+    for (const secret of [first.apiKey, next.apiKey]) expect(trail.out).not.toContain(secret);
+  });
+
+  it('holds a restaurant until it is resumed', async () => {
+    const status = async () =>
+      (
+        (await mersal(['tenants', 'list', '--json'], { env })).json() as {
+          tenants: { restaurantId: string; status: string }[];
+        }
+      ).tenants.find(({ restaurantId }) => restaurantId === 'r1')?.status;
+    expect((await mersal(['tenants', 'suspend', 'r1', '--reason', 'unpaid'], { env })).code).toBe(0);
+    expect(await status()).toBe('suspended');
+    expect((await mersal(['tenants', 'resume', 'r1'], { env })).code).toBe(0);
+    expect(await status()).toBe('active');
+    expect((await mersal(['tenants', 'resume', 'nobody'], { env })).code).toBe(1);
   });
 
   it('counts an idle queue and an unused cache without inventing rates', async () => {

@@ -3,8 +3,11 @@ import { createAdmin, createPublisher, type KafkaConnection } from '@mersal/kafk
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { adminRoutes } from './admin/admin-routes.js';
 import { requireKey } from './auth/authenticate.js';
+import { KeyUses } from './auth/key-uses.js';
 import { Principals } from './auth/principals.js';
+import { WrongKeys } from './auth/wrong-keys.js';
 import { statusCallbackRoute } from './callbacks/status-callback.js';
 import { composeDirect } from './direct/compose-direct.js';
 import { SendNow } from './direct/send-now.js';
@@ -29,6 +32,9 @@ import { TenantDirectory } from './tenants/tenant-directory.js';
 const STORE_PATIENCE_MS = 2_000;
 /** How old an answer of the metrics routes may be, in ms. */
 const METRICS_MAX_AGE_MS = 250;
+
+/** An address may show so many wrong keys, and then one in so many ms; memory: some 100 bytes an address. */
+const WRONG_KEYS = { burst: 20, everyMs: 6_000, most: 20_000 };
 
 /** Wires ingress: stores → Kafka → probes → server and routes → listen. */
 export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
@@ -94,6 +100,9 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   const place = { topic: topics.send, partitions, source };
   const stores = { database, ledger, keys, place, logger, metrics };
   const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, releases));
+  const uses = new KeyUses({ database, logger, wallClock });
+  releases.push('key uses', () => uses.flush());
+  const check = { principals, uses, wrongKeys: new WrongKeys({ ...WRONG_KEYS, now }) };
 
   const app = await createServer({
     logger,
@@ -105,7 +114,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   });
   const routes: Routes = {
     app,
-    auth: (...scopes) => requireKey(principals, ...scopes),
+    auth: (...scopes) => requireKey(check, ...scopes),
     unchecked: { validatorCompiler: () => (value) => ({ value }) },
   };
   const accept = new AcceptSends({
@@ -124,6 +133,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   postBatch(routes, accept, sendNow);
   const find = new FindMessage({ ledger, ends: new LogEnds(admin, topics.send), idKeys, timeoutMs });
   messageRoutes(routes, { ledger, tenants, find, timeoutMs });
+  adminRoutes(routes, { database, ledger, keys, tenants, partitions, timeoutMs, wallClock });
   statusCallbackRoute(routes, {
     publisher,
     tenants,

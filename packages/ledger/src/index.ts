@@ -1,3 +1,4 @@
+export { type AuditEntry, auditRow, listAudit } from './audit/audit.js';
 export {
   addPanes,
   type KeyCounts,
@@ -65,10 +66,34 @@ export {
   findPrincipal,
   generateApiKey,
   hashApiKey,
+  noteKeyUses,
   type Principal,
-  type Scope,
   saveApiKey,
+  validKeys,
 } from './tenants/api-keys.js';
+export {
+  createKey,
+  type KeyPlace,
+  type KeyView,
+  listKeys,
+  type NewKey,
+  revokeKey,
+  rotateKey,
+} from './tenants/key-management.js';
+export { effectiveScopes, SCOPES, type Scope, scopesFor } from './tenants/scopes.js';
+export {
+  createTenant,
+  listTenants,
+  readTenantView,
+  restaurantIdsOf,
+  resumeTenant,
+  suspendByOperator,
+  type TenantChange,
+  type TenantLimits,
+  type TenantView,
+  tenantOfMessage,
+  updateTenant,
+} from './tenants/tenant-management.js';
 export {
   type NewTenant,
   readAccountToken,

@@ -128,7 +128,7 @@ export interface Ledger {
   readPauses(): Promise<Pause[]>;
   /** `untilMs` null: until it is lifted. */
   setPause(target: PauseTarget, untilMs: number | null, reason: string, by: string): Promise<void>;
-  liftPause(target: PauseTarget): Promise<boolean>;
+  liftPause(target: PauseTarget, by: string): Promise<boolean>;
   listSuppressions(tenant: number, most: number, before?: number): Promise<Suppression[]>;
   liftSuppression(tenant: number, recipient: string, by: string): Promise<boolean>;
   /** Erases and forgets what is old; returns how many messages it touched, at most twice `most`. */

@@ -226,9 +226,9 @@ export function createPostgresLedger(database: Database): Ledger {
       const touch = target.scope === 'tenant' ? [touchTenant(target.tenant)] : [];
       await database.transaction([setPause(target, untilMs, reason, by), ...touch]);
     },
-    async liftPause(target) {
+    async liftPause(target, by) {
       const [lifted] = await database.transaction([
-        liftPause(target),
+        liftPause(target, by),
         ...(target.scope === 'tenant' ? [touchTenant(target.tenant)] : []),
         ...(target.scope === 'sender' ? [wakePausedLanes(target.tenant)] : []),
       ]);

@@ -196,8 +196,8 @@ describe('pauses', () => {
     expect(await claimOf(ledger, own, heads, LIMITS)).toMatchObject([{ sender: 'whatsapp:+14155550002' }]);
     expect(await ledger.refill([{ tenant, partition: own.partition }], 8)).toEqual([]);
     expect(await ledger.readPauses()).toMatchObject([{ target, until: Number.POSITIVE_INFINITY, by: 'ops' }]);
-    expect(await ledger.liftPause(target)).toBe(true);
-    expect(await ledger.liftPause(target)).toBe(false);
+    expect(await ledger.liftPause(target, 'ops')).toBe(true);
+    expect(await ledger.liftPause(target, 'ops')).toBe(false);
     const [awake] = await ledger
       .wake([own], 10)
       .then(() => ledger.refill([{ tenant, partition: own.partition }], 8));
@@ -212,7 +212,7 @@ describe('pauses', () => {
       expect(await claimOf(ledger, own, [head!], LIMITS)).toEqual([]);
       const [known] = await readTenants(fixture.database, keys, [restaurantId]);
       if (target.scope === 'tenant') expect(known?.pausedUntil).toBeGreaterThan(Date.now());
-      await ledger.liftPause(target);
+      await ledger.liftPause(target, 'ops');
     }
     expect(await claimOf(ledger, own, [head!], LIMITS)).toHaveLength(1);
   });
@@ -383,7 +383,7 @@ describe('vitals', () => {
     await ledger.setPause({ scope: 'tenant', tenant }, null, 'stop', 'ops');
     const paused = (await ledger.readVitals(partitions)).oldestHeadMs;
     expect(paused ?? 0).toBeLessThan(3_600_000);
-    await ledger.liftPause({ scope: 'tenant', tenant });
+    await ledger.liftPause({ scope: 'tenant', tenant }, 'ops');
     const [head] = await ledger.refill([{ tenant, partition: own.partition }], 8);
     const [claim] = await claimOf(ledger, own, [head!], LIMITS);
     await ledger.settle([settlement(claim!, unknownBy)]);

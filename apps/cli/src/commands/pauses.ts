@@ -1,4 +1,10 @@
-import { createPostgresLedger, type Database, type Pause, type PauseTarget } from '@mersal/ledger';
+import {
+  createPostgresLedger,
+  type Database,
+  type Pause,
+  type PauseTarget,
+  restaurantIdsOf,
+} from '@mersal/ledger';
 import { maskPhone } from '@mersal/telemetry';
 import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
@@ -51,7 +57,6 @@ export async function queuePause(
       choice.reason,
       actor(),
     );
-    await audit(database, 'queue.pause', nameOf(choice), { reason: choice.reason, until });
     const end = until === null ? 'until `mersal queue resume`' : `until ${new Date(until).toISOString()}`;
     return report({ paused: nameOf(choice), until }, `${nameOf(choice)}: paused ${end}`);
   });
@@ -59,9 +64,8 @@ export async function queuePause(
 
 export async function queueResume(env: Environment, choice: PauseChoice): Promise<Report> {
   return withDatabase(env, async (database) => {
-    if (!(await createPostgresLedger(database).liftPause(await targetOf(database, choice))))
+    if (!(await createPostgresLedger(database).liftPause(await targetOf(database, choice), actor())))
       throw new CliError('not_paused', `${nameOf(choice)} is not paused: see \`mersal queue pauses\``);
-    await audit(database, 'queue.resume', nameOf(choice));
     return report({ resumed: nameOf(choice) }, `${nameOf(choice)}: goes on`);
   });
 }
@@ -70,14 +74,9 @@ export async function queueResume(env: Environment, choice: PauseChoice): Promis
 export async function queuePauses(env: Environment): Promise<Report> {
   return withDatabase(env, async (database) => {
     const pauses = await createPostgresLedger(database).readPauses();
-    const names = new Map(
-      (
-        await database.run({
-          name: 'cli-tenant-names',
-          text: 'select id, restaurant_id from tenant',
-          values: [],
-        })
-      ).map((row) => [row['id'] as number, row['restaurant_id'] as string]),
+    const names = await restaurantIdsOf(
+      database,
+      pauses.flatMap(({ target }) => (target.scope === 'all' ? [] : [target.tenant])),
     );
     const items = pauses.map((pause) => ({
       ...shown(pause, names),

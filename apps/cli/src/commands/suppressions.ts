@@ -4,7 +4,7 @@ import { withDatabase } from '../connections.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
 import { table } from '../table.js';
-import { actor, audit } from './audit.js';
+import { actor } from './audit.js';
 import { findTenant } from './find.js';
 
 const MOST = 1_000;
@@ -40,7 +40,6 @@ export async function suppressionsLift(env: Environment, restaurantId: string, w
     const tenant = await findTenant(database, restaurantId);
     if (!(await createPostgresLedger(database).liftSuppression(tenant, recipient, actor())))
       throw new CliError('not_suppressed', `${restaurantId} has no such recipient among those who opted out`);
-    await audit(database, 'suppressions.lift', `${restaurantId}/${recipient}`);
     return report({ restaurantId, recipient }, `${restaurantId} may write to them again`);
   });
 }

@@ -3,21 +3,26 @@ import { readConfig } from '@mersal/config';
 import { partitionFor } from '@mersal/contracts';
 import {
   apiKeyId,
+  createKey,
+  createTenant,
   type CredentialKeys,
   type Database,
-  generateApiKey,
+  listTenants,
   parseCredentialKeys,
   readInstallation,
+  resumeTenant,
   saveApiKey,
   saveTenant,
   type Scope,
+  suspendByOperator,
+  type TenantView,
 } from '@mersal/ledger';
 import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
 import { table } from '../table.js';
-import { audit } from './audit.js';
+import { actor, audit } from './audit.js';
 import { parseTenantFile, type TenantInput, tenantFaults } from './tenant-file.js';
 
 /** What a restaurant's own key may do. */
@@ -60,43 +65,42 @@ export async function tenantsCreate(env: Environment, given: TenantInput): Promi
   if (faults.length > 0) throw new CliError('tenant_invalid', faults.join('\n'), EXIT.usage);
   const credentials = credentialKeys(env);
   return withDatabase(env, async (database) => {
-    const known = await database.run({
-      name: 'cli-tenant-exists',
-      text: 'select 1 from tenant where restaurant_id = $1',
-      values: [given.restaurantId],
-    });
-    if (known.length > 0)
-      throw new CliError('tenant_exists', `there is a restaurant ${given.restaurantId} already`);
     const partition = partitionFor(given.restaurantId, await partitionsOf(env, database));
-    const tenant = await saveTenant(database, credentials, { ...given, partition });
-    const { id, key } = generateApiKey();
-    await saveApiKey(database, { key, tenant, name: 'first key', scopes: TENANT_SCOPES });
-    await audit(database, 'tenants.create', given.restaurantId, { keyId: id });
+    const made = await createTenant(database, credentials, { ...given, partition }, actor());
+    if (!made) throw new CliError('tenant_exists', `there is a restaurant ${given.restaurantId} already`);
+    const key = await createKey(
+      database,
+      { restaurantId: given.restaurantId, name: 'first key', scopes: TENANT_SCOPES, expiresAt: null },
+      actor(),
+    );
+    if (!key) throw new CliError('tenant_gone', `the restaurant ${given.restaurantId} is gone again`);
     return report(
-      { restaurantId: given.restaurantId, partition, keyId: id, apiKey: key },
-      `restaurant ${given.restaurantId} (partition ${partition})\napi key: ${key}\nIt is stored as a hash and can't be shown again.`,
+      { restaurantId: given.restaurantId, partition, keyId: key.keyId, apiKey: key.key },
+      `restaurant ${given.restaurantId} (partition ${partition})\napi key: ${key.key}\nIt is stored as a hash and can't be shown again.`,
     );
   });
 }
 
+const PAGE = 500;
+
 export async function tenantsList(env: Environment): Promise<Report> {
   return withDatabase(env, async (database) => {
-    const rows = await database.run({
-      name: 'cli-tenants-list',
-      text: `
-        select restaurant_id, name, status, status_reason, partition, account_sid, from_numbers, concurrency
-          from tenant order by restaurant_id`,
-      values: [],
-    });
-    const tenants = rows.map((row) => ({
-      restaurantId: row['restaurant_id'],
-      name: row['name'],
-      status: row['status'],
-      statusReason: row['status_reason'],
-      partition: row['partition'],
-      accountSid: row['account_sid'],
-      fromNumbers: row['from_numbers'] as string[],
-      concurrency: row['concurrency'],
+    const found: TenantView[] = [];
+    let after: string | undefined;
+    do {
+      const page = await listTenants(database, { most: PAGE, after });
+      found.push(...page);
+      after = page.length === PAGE ? page.at(-1)?.restaurantId : undefined;
+    } while (after !== undefined);
+    const tenants = found.map((tenant) => ({
+      restaurantId: tenant.restaurantId,
+      name: tenant.name,
+      status: tenant.status,
+      statusReason: tenant.statusReason,
+      partition: tenant.partition,
+      accountSid: tenant.accountSid,
+      fromNumbers: tenant.fromNumbers,
+      concurrency: tenant.concurrency,
     }));
     return report(
       { tenants },
@@ -112,6 +116,27 @@ export async function tenantsList(env: Environment): Promise<Report> {
         ]),
       ),
     );
+  });
+}
+
+/** Its messages are held, within 2 s, until it is resumed; new credentials do not lift that. */
+export async function tenantsSuspend(
+  env: Environment,
+  restaurantId: string,
+  reason: string,
+): Promise<Report> {
+  return withDatabase(env, async (database) => {
+    if (!(await suspendByOperator(database, restaurantId, reason, actor())))
+      throw new CliError('restaurant_unknown', `there is no restaurant ${restaurantId}`);
+    return report({ restaurantId, status: 'suspended' }, `${restaurantId}: its messages are held`);
+  });
+}
+
+export async function tenantsResume(env: Environment, restaurantId: string): Promise<Report> {
+  return withDatabase(env, async (database) => {
+    if (!(await resumeTenant(database, restaurantId, actor())))
+      throw new CliError('restaurant_unknown', `there is no restaurant ${restaurantId}`);
+    return report({ restaurantId, status: 'active' }, `${restaurantId}: goes on`);
   });
 }
 

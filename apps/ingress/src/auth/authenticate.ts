@@ -1,18 +1,31 @@
 import type { Principal, Scope } from '@mersal/ledger';
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { Problem } from '../problems/problem.js';
+import type { KeyUses } from './key-uses.js';
 import type { Principals } from './principals.js';
+import type { WrongKeys } from './wrong-keys.js';
 
 const BEARER = /^Bearer +([\x21-\x7e]{1,512}) *$/i;
 
+export interface KeyCheck {
+  readonly principals: Pick<Principals, 'find'>;
+  readonly wrongKeys: Pick<WrongKeys, 'count'>;
+  readonly uses: Pick<KeyUses, 'note'>;
+}
+
 /** A hook that lets only keys through that have one of the scopes. `admin` has every right. */
-export function requireKey(principals: Principals, ...scopes: readonly Scope[]): onRequestAsyncHookHandler {
+export function requireKey(check: KeyCheck, ...scopes: readonly Scope[]): onRequestAsyncHookHandler {
   return async (request) => {
     const { authorization } = request.headers;
     if (authorization === undefined) throw unauthorized('Bearer realm="mersal"');
     const token = BEARER.exec(authorization)?.[1];
-    const principal = token === undefined ? undefined : await principals.find(token);
-    if (principal === undefined) throw unauthorized('Bearer realm="mersal", error="invalid_token"');
+    const principal = token === undefined ? undefined : await check.principals.find(token);
+    if (principal === undefined) {
+      const waitMs = check.wrongKeys.count(request.ip);
+      if (waitMs > 0) throw tooManyGuesses(waitMs);
+      throw unauthorized('Bearer realm="mersal", error="invalid_token"');
+    }
+    check.uses.note(principal.keyId);
     if (!principal.scopes.has('admin') && !scopes.some((scope) => principal.scopes.has(scope))) {
       throw new Problem('forbidden', { detail: `this needs a key with the scope ${scopes.join(' or ')}` });
     }
@@ -28,4 +41,11 @@ export function principalOf(request: FastifyRequest): Principal {
 
 function unauthorized(challenge: string): Problem {
   return new Problem('unauthorized', { headers: { 'www-authenticate': challenge } });
+}
+
+function tooManyGuesses(waitMs: number): Problem {
+  return new Problem('rate_limited', {
+    detail: 'too many wrong keys from this address; a right one works all the same',
+    headers: { 'retry-after': String(Math.ceil(waitMs / 1_000)) },
+  });
 }

@@ -43,6 +43,12 @@ export class ReadThroughCache<V> {
     return within(name, timeoutMs, this.#loads.get(key) ?? this.#load(key, load));
   }
 
+  /** What is known of it was true until now: the next caller asks anew. */
+  forget(key: string): void {
+    this.#present.delete(key);
+    this.#absent.delete(key);
+  }
+
   #recall(entries: Map<string, Entry<V>>, key: string): Entry<V> | undefined {
     const entry = entries.get(key);
     if (!entry) return undefined;

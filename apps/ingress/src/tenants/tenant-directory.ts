@@ -46,6 +46,11 @@ export class TenantDirectory {
     });
   }
 
+  /** It was changed here: this instance need not be the last one to know. */
+  forget(restaurantId: string): void {
+    this.#restaurants.forget(restaurantId);
+  }
+
   /**
    * The restaurant whose messages this key may read: its own, or the one that a platform key names in the query. Another's
    * name with a restaurant's own key is refused.

@@ -79,7 +79,7 @@ export function decideUnknown(
           from m where k.tenant = m.tenant and k.u = m.u and k.attempt = m.attempt
       ), d as (
         insert into audit (actor, action, subject, detail)
-        select $4, 'unknown.${decision}', m.tenant || '/' || m.u, jsonb_strip_nulls(jsonb_build_object('sid', $3::text)) from m
+        select $4, 'unknown.${decision}', (select t.restaurant_id from tenant t where t.id = m.tenant) || '/' || m.u, jsonb_strip_nulls(jsonb_build_object('sid', $3::text)) from m
       ), again as (
         update lane l set state = ${LANE.retrying}, lease = null from m
          where ${again} and l.tenant = m.tenant and l.lane = m.lane and l.head = m.u

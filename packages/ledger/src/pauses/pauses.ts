@@ -55,28 +55,40 @@ export function pauseByProvider(
   };
 }
 
+/** The audit row of a pause or its end, from the rows of `p`; of a number only its last digits. */
+const audited = (action: string, by: string, detail: string): string => `
+      insert into audit (actor, action, subject, detail)
+      select ${by}, '${action}', coalesce((select t.restaurant_id from tenant t where t.id = p.tenant), 'everything'),
+             jsonb_strip_nulls(jsonb_build_object('number', '…' || right(p.sender, 4)) || ${detail})
+        from p`;
+
 /** An operator's pause, until `untilMs` or, with null, until it is lifted. It replaces any other of the same target. */
 export function setPause(target: PauseTarget, untilMs: number | null, reason: string, by: string): Statement {
   return {
     name: 'set-pause',
     text: `
-      insert into pause as p (scope, tenant, sender, until, reason, by)
-      values ($1, $2::int, $3, coalesce(to_timestamp($4::float8 / 1000), 'infinity'), $5, $6)
-      on conflict (scope, tenant, sender) do update
-         set begun_at = clock_timestamp(), until = excluded.until, reason = excluded.reason, by = excluded.by, times = 0`,
+      with p as (
+        insert into pause as p (scope, tenant, sender, until, reason, by)
+        values ($1, $2::int, $3, coalesce(to_timestamp($4::float8 / 1000), 'infinity'), $5, $6)
+        on conflict (scope, tenant, sender) do update
+           set begun_at = clock_timestamp(), until = excluded.until, reason = excluded.reason, by = excluded.by, times = 0
+        returning *)
+      ${audited('queue.pause', 'p.by', `jsonb_build_object('reason', p.reason, 'until', $4::float8)`)}`,
     values: [...columns(target), untilMs, reason, by],
   };
 }
 
 /** Ends a pause now; nothing where none is running. */
-export function liftPause(target: PauseTarget): Statement {
+export function liftPause(target: PauseTarget, by: string): Statement {
   return {
     name: 'lift-pause',
     text: `
-      update pause set until = clock_timestamp(), times = 0
-       where scope = $1 and tenant is not distinct from $2::int and sender is not distinct from $3 and until > clock_timestamp()
-      returning n`,
-    values: columns(target),
+      with p as (
+        update pause set until = clock_timestamp(), times = 0
+         where scope = $1 and tenant is not distinct from $2::int and sender is not distinct from $3 and until > clock_timestamp()
+        returning *)
+      ${audited('queue.resume', '$4', `'{}'::jsonb`)} returning n`,
+    values: [...columns(target), by],
   };
 }
 

@@ -65,8 +65,13 @@ export function liftSuppression(tenant: number, recipient: string, by: string): 
   return {
     name: 'lift-suppression',
     text: `
-      update suppression set lifted_at = clock_timestamp(), lifted_by = $3
-       where tenant = $1 and recipient = decode($2, 'hex') and lifted_at is null returning tenant`,
+      with s as (
+        update suppression set lifted_at = clock_timestamp(), lifted_by = $3
+         where tenant = $1 and recipient = decode($2, 'hex') and lifted_at is null returning tenant
+      )
+      insert into audit (actor, action, subject)
+      select $3, 'suppressions.lift', t.restaurant_id || '/' || $2::text from s join tenant t on t.id = s.tenant
+      returning n`,
     values: [tenant, recipient, by],
   };
 }

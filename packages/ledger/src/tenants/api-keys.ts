@@ -1,7 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import type { Database } from '../database.js';
-
-export type Scope = 'send' | 'read' | 'admin' | 'send:any';
+import type { Database, Statement } from '../database.js';
+import { effectiveScopes, type Scope } from './scopes.js';
 
 /** Who a key speaks for. `restaurantId` null: a platform or admin key. */
 export interface Principal {
@@ -29,6 +28,7 @@ export function apiKeyId(key: string): string | undefined {
   return /^mk_([0-9A-Za-z]{8,32})_[0-9A-Za-z]{16,}$/.exec(key)?.[1];
 }
 
+/** Files a key that was made elsewhere, such as a seed file's; brings one that is known to what is given. */
 export async function saveApiKey(
   database: Database,
   given: {
@@ -50,7 +50,10 @@ export async function saveApiKey(
   });
 }
 
-/** Whose key this is, or undefined when it is unknown, revoked or expired. Compared in constant time. */
+/**
+ * Whose key this is, or undefined when it is unknown, revoked or expired. Compared in constant time. Of its scopes only those
+ * count that a key of its kind can have.
+ */
 export async function findPrincipal(database: Database, key: string): Promise<Principal | undefined> {
   const id = apiKeyId(key);
   if (id === undefined) return undefined;
@@ -63,11 +66,36 @@ export async function findPrincipal(database: Database, key: string): Promise<Pr
     values: [id],
   });
   if (!row || !timingSafeEqual(row['hash'] as Buffer, hashApiKey(key))) return undefined;
+  const tenant = row['tenant'] as number | null;
   return {
     keyId: id,
-    tenant: row['tenant'] as number | null,
+    tenant,
     restaurantId: row['restaurant_id'] as string | null,
-    scopes: new Set(row['scopes'] as Scope[]),
+    scopes: effectiveScopes(row['scopes'] as Scope[], tenant === null ? 'platform' : 'restaurant'),
     expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
+  };
+}
+
+/** Those of the keys that still are valid. */
+export async function validKeys(database: Database, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await database.run({
+    name: 'valid-keys',
+    text: `
+      select id from api_key
+       where id = any($1::text[]) and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())`,
+    values: [ids],
+  });
+  return new Set(rows.map((row) => row['id'] as string));
+}
+
+/** When keys were used last, ms since 1970 by id; a later time that is known stays. */
+export function noteKeyUses(uses: ReadonlyMap<string, number>): Statement {
+  return {
+    name: 'note-key-uses',
+    text: `
+      update api_key k set last_used_at = to_timestamp(i.at / 1000)
+        from unnest($1::text[], $2::float8[]) i(id, at)
+       where k.id = i.id and (k.last_used_at is null or k.last_used_at < to_timestamp(i.at / 1000))`,
+    values: [[...uses.keys()], [...uses.values()]],
   };
 }

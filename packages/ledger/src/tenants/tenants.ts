@@ -38,7 +38,7 @@ const COLUMNS = `
     where p.scope = 'tenant' and p.tenant = t.id and p.until > clock_timestamp()) as paused_until`;
 const TABLES = 'tenant t join account a on a.tenant = t.id and a.account_sid = t.account_sid';
 
-/** Creates the restaurant, or brings it to what is given. A suspended one with new credentials is active again. */
+/** Creates the restaurant, or brings it to what is given. One that the provider's answers suspended is active again. */
 export async function saveTenant(
   database: Database,
   keys: CredentialKeys,
@@ -54,8 +54,8 @@ export async function saveTenant(
         on conflict (restaurant_id) do update
            set name = excluded.name, account_sid = excluded.account_sid, from_numbers = excluded.from_numbers,
                credentials = tenant.credentials + 1,
-               status = case when tenant.status = 'suspended' then 'active' else tenant.status end,
-               status_reason = case when tenant.status = 'suspended' then null else tenant.status_reason end,
+               status = case when tenant.status = 'suspended' and tenant.suspended_by is null then 'active' else tenant.status end,
+               status_reason = case when tenant.suspended_by is null then null else tenant.status_reason end,
                changed_at = clock_timestamp()
         returning id`,
       values: [given.restaurantId, given.name, given.partition, given.accountSid, given.fromNumbers],

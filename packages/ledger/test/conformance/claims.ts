@@ -214,8 +214,8 @@ export function claimsKeep(subject: () => Subject): void {
     );
     expect(await stage.claim(heads)).toEqual([]);
     expect(await stage.heads()).toEqual([]);
-    expect(await stage.ledger.liftPause(target)).toBe(true);
-    expect(await stage.ledger.liftPause(target)).toBe(false);
+    expect(await stage.ledger.liftPause(target, 'ops')).toBe(true);
+    expect(await stage.ledger.liftPause(target, 'ops')).toBe(false);
     expect(await stage.heads()).toHaveLength(1);
     expect(await stage.claim(heads)).toHaveLength(1);
   });
@@ -225,7 +225,7 @@ export function claimsKeep(subject: () => Subject): void {
     const heads = await stage.admit(stage.message('c'));
     await stage.ledger.setPause({ scope: 'all' }, null, 'fire', 'me');
     expect(await stage.claim(heads)).toEqual([]);
-    expect(await stage.ledger.liftPause({ scope: 'all' })).toBe(true);
+    expect(await stage.ledger.liftPause({ scope: 'all' }, 'ops')).toBe(true);
     expect(await stage.claim(heads)).toHaveLength(1);
   });
 

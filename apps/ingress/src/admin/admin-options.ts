@@ -1,0 +1,27 @@
+import type { CredentialKeys, Database, Ledger, Principal } from '@mersal/ledger';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+
+export interface AdminOptions {
+  readonly database: Database;
+  readonly ledger: Pick<
+    Ledger,
+    | 'readPauses'
+    | 'setPause'
+    | 'liftPause'
+    | 'listUnknown'
+    | 'decideUnknown'
+    | 'listSuppressions'
+    | 'liftSuppression'
+  >;
+  readonly keys: CredentialKeys;
+  readonly tenants: Pick<TenantDirectory, 'forget'>;
+  readonly partitions: number;
+  /** Longest wait for the database, in ms. */
+  readonly timeoutMs: number;
+  readonly wallClock: () => number;
+}
+
+/** Who the audit trail names. */
+export function actorOf({ keyId }: Principal): string {
+  return keyId === 'first-admin' ? keyId : `key:${keyId}`;
+}
