@@ -1,16 +1,24 @@
 import { parseIdKeys, topicNames } from '@mersal/contracts';
 import { createAdmin, createPublisher, type KafkaConnection } from '@mersal/kafka';
-import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
+import {
+  createPostgresLedger,
+  openDatabase,
+  parseCredentialKeys,
+  readInstallation,
+  validKeys,
+} from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { adminRoutes } from './admin/admin-routes.js';
 import { requireKey } from './auth/authenticate.js';
 import { KeyUses } from './auth/key-uses.js';
-import { Principals } from './auth/principals.js';
+import { FIRST_ADMIN_ID, Principals } from './auth/principals.js';
 import { WrongKeys } from './auth/wrong-keys.js';
 import { statusCallbackRoute } from './callbacks/status-callback.js';
 import { composeDirect } from './direct/compose-direct.js';
 import { SendNow } from './direct/send-now.js';
+import { eventRoutes } from './events/event-routes.js';
+import { StreamHub } from './events/stream-hub.js';
 import { FindMessage } from './messages/find-message.js';
 import { LogEnds } from './messages/log-ends.js';
 import { messageRoutes } from './messages/message-routes.js';
@@ -35,6 +43,9 @@ const METRICS_MAX_AGE_MS = 250;
 
 /** An address may show so many wrong keys, and then one in so many ms; memory: some 100 bytes an address. */
 const WRONG_KEYS = { burst: 20, everyMs: 6_000, most: 20_000 };
+
+/** Event streams at once, in all and of one key. */
+const STREAMS = { most: 1_000, mostOfKey: 50 };
 
 /** Wires ingress: stores → Kafka → probes → server and routes → listen. */
 export async function compose(settings: Settings, logger: Logger, scope: Scope): Promise<void> {
@@ -133,6 +144,12 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   postBatch(routes, accept, sendNow);
   const find = new FindMessage({ ledger, ends: new LogEnds(admin, topics.send), idKeys, timeoutMs });
   messageRoutes(routes, { ledger, tenants, find, timeoutMs });
+  // The first admin's key is no row of the database: it ends with a restart only.
+  const stillValid = async (ids: readonly string[]): Promise<ReadonlySet<string>> =>
+    new Set([...(await validKeys(database, ids)), FIRST_ADMIN_ID]);
+  const hub = new StreamHub({ ledger, validKeys: stillValid, ...STREAMS, logger, metrics, now });
+  app.addHook('preClose', async () => hub.close());
+  eventRoutes(routes, { hub, ledger, validKeys: stillValid, tenants, find, timeoutMs, wallClock });
   adminRoutes(routes, { database, ledger, keys, tenants, partitions, timeoutMs, wallClock });
   statusCallbackRoute(routes, {
     publisher,

@@ -151,10 +151,7 @@ describe('restaurants', () => {
     const seen: string[] = [];
     let cursor: string | null = '';
     while (cursor !== null) {
-      const { body } = await admin(
-        'GET',
-        `/api/tenants?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`,
-      );
+      const { body } = await admin('GET', `/api/tenants?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
       seen.push(...(body['items'] as { restaurantId: string }[]).map(({ restaurantId }) => restaurantId));
       cursor = body['next'] as string | null;
     }

@@ -186,7 +186,37 @@ describe('the list', () => {
     expect(seen).toEqual(posted.toReversed());
   });
 
-  it.each(['limit=0', 'limit=101', 'limit=x', 'cursor=x'])('refuses ?%s', async (query) => {
+  it('is filtered by status, conversation and time', async () => {
+    const filtered = await fixture.tenant('filtered');
+    const send = async (conversationId: string): Promise<string> =>
+      (await fixture.send(filtered, { ...GOOD, conversationId })).body['id'] as string;
+    const [one, two] = [await send('f-1'), await send('f-2')];
+    for (const id of [one, two]) expect((await cancel(filtered, id)).status).toBe(200);
+    const list = async (query: string): Promise<string[]> => {
+      const { status, body } = await fixture.call('GET', `/api/messages?${query}`, { key: filtered.apiKey });
+      expect(status).toBe(200);
+      return (body['items'] as { id: string }[]).map(({ id }) => id);
+    };
+    const hourAgo = encodeURIComponent(new Date(Date.now() - 3_600_000).toISOString());
+    expect(await list('status=cancelled')).toEqual([two, one]);
+    expect(await list('status=queued')).toEqual([]);
+    expect(await list(`from=${hourAgo}`)).toEqual([two, one]);
+    expect(await list(`to=${hourAgo}`)).toEqual([]);
+    expect(await list('errorCode=63016')).toEqual([]);
+    // Cancelled before they were filed, they are known by their ids alone.
+    expect(await list('conversationId=f-1')).toEqual([]);
+  });
+
+  it.each([
+    'limit=0',
+    'limit=101',
+    'limit=x',
+    'cursor=x',
+    'status=done',
+    'from=yesterday',
+    'errorCode=x',
+    'conversationId=',
+  ])('refuses ?%s', async (query) => {
     const answer = await fixture.call('GET', `/api/messages?${query}`, { key: tenant.apiKey });
     expect(answer).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
   });

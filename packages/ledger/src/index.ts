@@ -18,6 +18,7 @@ export {
   unseal,
 } from './credentials.js';
 export { type Database, type DatabaseOptions, openDatabase, type Row, type Statement } from './database.js';
+export type { EventFeed, EventPlace, MessageEvent } from './events/message-events.js';
 export { LedgerError, type LedgerErrorCode } from './errors.js';
 export type { CancelResult, Ledger, QueueCounts, Range } from './ledger.js';
 export type { Retry } from './messages/admit-retries.js';
@@ -37,6 +38,7 @@ export type { DirectAnswer, DirectClaim, DirectMessage } from './messages/direct
 export { laneOf } from './messages/lane.js';
 export { UNDECIDED, type UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
+export type { MessagePage, MessagePlace, MessageQuery } from './messages/list-messages.js';
 export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
 export type { Vitals } from './messages/vitals.js';
 export type { Retention } from './messages/retention.js';

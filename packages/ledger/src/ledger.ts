@@ -1,3 +1,4 @@
+import type { EventFeed, EventPlace, MessageEvent } from './events/message-events.js';
 import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
 import type { Candidate, ClaimAnswer, ClaimLimits } from './messages/claim.js';
 import type { UnknownDecision, UnknownEntry } from './messages/decide.js';
@@ -6,6 +7,7 @@ import type { Head, NewMessage } from './messages/admit-sends.js';
 import type { Retry } from './messages/admit-retries.js';
 import type { DeadRecord } from './messages/dead-records.js';
 import type { UnknownMessage } from './messages/leases.js';
+import type { MessagePage, MessageQuery } from './messages/list-messages.js';
 import type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 import type { MessageView } from './messages/read.js';
 import type { Retention } from './messages/retention.js';
@@ -137,17 +139,26 @@ export interface Ledger {
   readOutbox(partitions: readonly number[], most: number): Promise<OutboxEntry[]>;
   /** Of any partition, where nobody published them in time. */
   readOrphanedOutbox(olderThanMs: number, most: number): Promise<OutboxEntry[]>;
+  /** They stay as events: see readEvents. */
   forgetPublished(numbers: readonly string[]): Promise<void>;
   readDeadRecords(partitions: readonly number[], most: number): Promise<DeadEntry[]>;
   forgetDeadRecords(numbers: readonly string[]): Promise<void>;
 
+  /** The next published events of each feed, at most `most` of each, ascending. */
+  readEvents(feeds: readonly EventFeed[], most: number): Promise<MessageEvent[][]>;
+  /** Where a reader of a restaurant's events begins. */
+  eventPlace(tenant: number): Promise<EventPlace>;
+  /** A message, and where a reader of its events begins who was told of it: both as of one instant. */
+  readMessageAndPlace(
+    tenant: number,
+    u: string,
+  ): Promise<{ readonly view: MessageView; readonly place: EventPlace } | undefined>;
+  /** Whether one can read on behind this event; not where it is gone with its message's details. */
+  hasEvent(tenant: number, n: string): Promise<boolean>;
+
   cancel(tenant: number, u: string, tag: string): Promise<CancelResult>;
   readMessage(tenant: number, u: string): Promise<MessageView | undefined>;
-  listMessages(
-    tenant: number,
-    most: number,
-    before?: { acceptedAt: number; u: string },
-  ): Promise<MessageView[]>;
+  listMessages(tenant: number, query: MessageQuery): Promise<MessagePage>;
   admittedOffset(partition: number, topic: TopicRole): Promise<bigint>;
   counts(): Promise<QueueCounts>;
   readVitals(partitions: readonly number[]): Promise<Vitals>;

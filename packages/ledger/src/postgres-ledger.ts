@@ -1,5 +1,13 @@
 import type { Database, Row, Statement } from './database.js';
 import { LedgerError } from './errors.js';
+import {
+  forgetPublished,
+  hasEvent,
+  readEventPlace,
+  readEvents,
+  toEventPlace,
+  toEvents,
+} from './events/message-events.js';
 import type { Ledger, QueueCounts, Range } from './ledger.js';
 import { admitRedrives, admitRetries, lockLanesOf } from './messages/admit-retries.js';
 import { admitSends, headsOf } from './messages/admit-sends.js';
@@ -31,14 +39,14 @@ import {
 } from './messages/leases.js';
 import {
   forgetDeadRecords,
-  forgetPublished,
   readDeadRecords,
   readOrphanedOutbox,
   readOutbox,
   toDeadEntry,
   toOutboxEntry,
 } from './messages/outbox.js';
-import { countStates, listMessages, readMessage, toMessageView } from './messages/read.js';
+import { countStates, readMessage, readMessageAndPlace, toMessageView } from './messages/read.js';
+import { listMessages, toMessagePage } from './messages/list-messages.js';
 import { queueCounts } from './messages/queue-counts.js';
 import { eraseDetail, forgetIds } from './messages/retention.js';
 import { settleStatements, toSettled } from './messages/settle.js';
@@ -249,13 +257,25 @@ export function createPostgresLedger(database: Database): Ledger {
     readOrphanedOutbox: async (olderThanMs, most) =>
       (await database.run(readOrphanedOutbox(olderThanMs, most))).map(toOutboxEntry),
     async forgetPublished(numbers) {
-      await database.run(forgetPublished(numbers));
+      await database.transaction(forgetPublished(numbers));
     },
     readDeadRecords: async (partitions, most) =>
       (await database.run(readDeadRecords(partitions, most))).map(toDeadEntry),
     async forgetDeadRecords(numbers) {
       await database.run(forgetDeadRecords(numbers));
     },
+
+    readEvents: async (feeds, most) =>
+      feeds.length === 0 ? [] : toEvents(await database.run(readEvents(feeds, most)), feeds.length),
+    async eventPlace(tenant) {
+      const [row] = await database.run(readEventPlace(tenant));
+      return row ? toEventPlace(row) : { last: '0', pending: '0' };
+    },
+    async readMessageAndPlace(tenant, u) {
+      const [row] = await database.run(readMessageAndPlace(tenant, u));
+      return row && { view: toMessageView(row), place: toEventPlace(row) };
+    },
+    hasEvent: async (tenant, n) => (await database.run(hasEvent(tenant, n)))[0]?.['there'] === true,
 
     async cancel(tenant, u, tag) {
       const [, ended, buried] = await database.transaction([
@@ -271,8 +291,8 @@ export function createPostgresLedger(database: Database): Ledger {
       const [row] = await database.run(readMessage(tenant, u));
       return row ? toMessageView(row) : undefined;
     },
-    listMessages: async (tenant, most, before) =>
-      (await database.run(listMessages(tenant, most, before))).map(toMessageView),
+    listMessages: async (tenant, query) =>
+      toMessagePage(await database.run(listMessages(tenant, query)), query.most),
     async admittedOffset(partition, topic) {
       const rows = await database.run(readAdmitted(partition));
       return BigInt(

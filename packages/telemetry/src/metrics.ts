@@ -27,6 +27,18 @@ export const metricCatalogue = {
     buckets: LATENCY_S,
   },
   mersal_accepted: { kind: 'counter', unit: '1', text: 'sends answered with 202', labels: [] },
+  mersal_event_streams: {
+    kind: 'gauge',
+    unit: '1',
+    text: 'event streams that are open',
+    labels: [],
+  },
+  mersal_event_streams_ended: {
+    kind: 'counter',
+    unit: '1',
+    text: 'event streams that were ended: key, it is not valid any more; slow, its reader took nothing; store, the database was away; drain, the instance stops',
+    labels: ['reason'],
+  },
   mersal_publish_duration: {
     kind: 'histogram',
     unit: 's',

@@ -1,4 +1,5 @@
 import type { CredentialKeys, Database, Ledger, Principal } from '@mersal/ledger';
+import { FIRST_ADMIN_ID } from '../auth/principals.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 
 export interface AdminOptions {
@@ -23,5 +24,5 @@ export interface AdminOptions {
 
 /** Who the audit trail names. */
 export function actorOf({ keyId }: Principal): string {
-  return keyId === 'first-admin' ? keyId : `key:${keyId}`;
+  return keyId === FIRST_ADMIN_ID ? keyId : `key:${keyId}`;
 }

@@ -48,8 +48,11 @@ export class Principals {
   }
 }
 
+/** The key id of the first admin, whose key is no row of the database. */
+export const FIRST_ADMIN_ID = 'first-admin';
+
 const FIRST_ADMIN: Principal = {
-  keyId: 'first-admin',
+  keyId: FIRST_ADMIN_ID,
   tenant: null,
   restaurantId: null,
   scopes: new Set(['send', 'read', 'admin', 'send:any']),

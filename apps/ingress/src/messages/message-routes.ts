@@ -1,4 +1,4 @@
-import { parseMessageId } from '@mersal/contracts';
+import { MESSAGE_STATES, parseMessageId } from '@mersal/contracts';
 import type { Ledger } from '@mersal/ledger';
 import { z } from 'zod';
 import { principalOf } from '../auth/authenticate.js';
@@ -36,13 +36,28 @@ const whose = z.object({
     .describe('for platform keys only, and for them mandatory')
     .optional(),
 });
+const time = z.iso.datetime({ offset: true }).meta({ format: 'date-time' });
 const listQuery = whose.extend({
   limit: z.coerce.number().int().min(1).max(MOST_LISTED).default(50),
   cursor: z.string().min(1).max(100).describe('`next` of the page before').optional(),
+  status: z.enum(MESSAGE_STATES).optional(),
+  conversationId: z.string().min(1).max(128).optional(),
+  errorCode: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(2_147_483_647)
+    .describe("the provider's code of the last failure")
+    .optional(),
+  from: time.describe('accepted at this time or later').optional(),
+  to: time.describe('accepted before this time').optional(),
 });
 const listAnswer = z.object({
   items: z.array(messageSummarySchema).describe('newest first'),
-  next: z.string().nullable().describe('the cursor of the next page; null on the last'),
+  next: z
+    .string()
+    .nullable()
+    .describe('the cursor of the next page, which there may be though this one is short; null on the last'),
 });
 const cancelAnswer = z.object({ id: z.string(), status: z.literal('cancelled') });
 
@@ -90,6 +105,7 @@ export function messageRoutes({ app, auth }: Routes, options: MessageRoutesOptio
       ...shared,
       operationId: 'listMessages',
       summary: 'Messages, newest first',
+      description: 'Filters go together: all of them must fit.',
       querystring: listQuery,
       response: {
         200: listAnswer,
@@ -103,15 +119,25 @@ export function messageRoutes({ app, auth }: Routes, options: MessageRoutesOptio
       },
     },
     handler: async (request) => {
-      const { limit, cursor, restaurantId } = request.query;
+      const { limit, cursor, restaurantId, status, conversationId, errorCode, from, to } = request.query;
       const before = cursor === undefined ? undefined : decodeCursor(cursor);
       const restaurant = await tenants.forReading(principalOf(request), restaurantId);
-      const views = await within('ledger', timeoutMs, ledger.listMessages(restaurant.id, limit + 1, before));
-      const page = views.slice(0, limit);
-      const last = page.at(-1);
+      const { items, next } = await within(
+        'ledger',
+        timeoutMs,
+        ledger.listMessages(restaurant.id, {
+          most: limit,
+          before,
+          status,
+          conversation: conversationId,
+          errorCode,
+          from: from === undefined ? undefined : Date.parse(from),
+          to: to === undefined ? undefined : Date.parse(to),
+        }),
+      );
       return {
-        items: page.map(messageSummary),
-        next: views.length > limit && last !== undefined ? encodeCursor(last) : null,
+        items: items.map(messageSummary),
+        next: next === null ? null : encodeCursor(next),
       };
     },
   });

@@ -20,6 +20,7 @@ import {
 import { readVitals } from './vitals.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
 import { liftPause, runningPause, setPause } from './effects.js';
+import { eventPlace, forgetPublished, hasEvent, readEvents } from './events.js';
 import { admission, admittedOffset, heldOf, isOwner, noteRange, requireOwner } from './fences.js';
 import { counts, entryOf, listMessages, viewOf } from './read.js';
 import { prune } from './retention.js';
@@ -168,9 +169,15 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         .slice(0, most)
         .map((row) => entryOf(tables, row)),
     async forgetPublished(numbers) {
-      const gone = new Set(numbers);
-      tables.outbox = tables.outbox.filter((row) => !gone.has(String(row.n)));
+      forgetPublished(tables, numbers);
     },
+    readEvents: async (feeds, most) => readEvents(tables, feeds, most),
+    eventPlace: async (tenant) => eventPlace(tables, tenant, null),
+    async readMessageAndPlace(tenant, u) {
+      const message = tables.message(tenant, u);
+      return message && { view: viewOf(tables, message), place: eventPlace(tables, tenant, u) };
+    },
+    hasEvent: async (tenant, n) => hasEvent(tables, tenant, n),
     readDeadRecords: async (owned, most) =>
       [...tables.dead.values()].filter((row) => owned.includes(row.partition)).slice(0, most),
     async forgetDeadRecords(numbers) {
@@ -219,7 +226,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
       const message = tables.message(tenant, u);
       return message && viewOf(tables, message);
     },
-    listMessages: async (tenant, most, before) => listMessages(tables, tenant, most, before),
+    listMessages: async (tenant, query) => listMessages(tables, tenant, query),
     admittedOffset: async (partition, topic) => admittedOffset(tables, partition, topic),
     counts: async () => counts(tables),
     prune: async (retention, most) => prune(tables, retention, most),

@@ -2,6 +2,7 @@ import type { QueueCounts } from '../ledger.js';
 import { UNDECIDED } from '../messages/leases.js';
 import type { OutboxEntry } from '../messages/outbox.js';
 import { queueCounts } from '../messages/queue-counts.js';
+import type { MessagePage, MessagePlace, MessageQuery } from '../messages/list-messages.js';
 import type { MessageView } from '../messages/read.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
 import { key, type MessageRow, type OutboxRow, type Tables } from './tables.js';
@@ -53,19 +54,28 @@ export function viewOf(tables: Tables, message: MessageRow): MessageView {
   };
 }
 
-export function listMessages(
-  tables: Tables,
-  tenant: number,
-  most: number,
-  before?: { readonly acceptedAt: number; readonly u: string },
-): MessageView[] {
-  const newestFirst = (a: { acceptedAt: number; u: string }, b: { acceptedAt: number; u: string }): number =>
+export function listMessages(tables: Tables, tenant: number, query: MessageQuery): MessagePage {
+  const { most, before, status, conversation, errorCode, from, to } = query;
+  const newestFirst = (a: MessagePlace, b: MessagePlace): number =>
     b.acceptedAt - a.acceptedAt || (a.u === b.u ? 0 : a.u < b.u ? 1 : -1);
-  return [...tables.messages.values()]
-    .filter((message) => message.tenant === tenant && (!before || newestFirst(before, message) < 0))
-    .toSorted(newestFirst)
-    .slice(0, most)
-    .map((message) => viewOf(tables, message));
+  const found = [...tables.messages.values()]
+    .filter(
+      (message) =>
+        message.tenant === tenant &&
+        (!before || newestFirst(before, message) < 0) &&
+        (from === undefined || message.acceptedAt >= from) &&
+        (to === undefined || message.acceptedAt < to) &&
+        (conversation === undefined || message.conversation === conversation) &&
+        (errorCode === undefined || message.errorCode === errorCode) &&
+        (status === undefined || statusOf(tables, message) === status),
+    )
+    .toSorted(newestFirst);
+  const items = found.slice(0, most).map((message) => viewOf(tables, message));
+  const last = items.at(-1);
+  return {
+    items,
+    next: found.length > most && last ? { acceptedAt: last.acceptedAt, u: last.u } : null,
+  };
 }
 
 export function entryOf(tables: Tables, row: OutboxRow): OutboxEntry {

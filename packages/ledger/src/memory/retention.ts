@@ -16,6 +16,8 @@ export function prune(tables: Tables, retention: Retention, most: number): numbe
     tables.bodies.delete(id);
     tables.attempts.delete(id);
     tables.callbacks.delete(id);
+    for (const [name, event] of tables.events)
+      if (event.tenant === row.tenant && event.u === row.u) tables.events.delete(name);
   }
   const forgotten = [...tables.messages]
     .filter(([, row]) => row.erased && older(row, retention.idMs))

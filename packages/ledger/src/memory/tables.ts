@@ -91,6 +91,11 @@ export interface OutboxRow {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
+export interface EventRow extends OutboxRow {
+  /** `n` is its place in the outbox before. */
+  readonly place: number;
+}
+
 export interface PauseRow extends Pause {
   readonly times: number;
 }
@@ -118,6 +123,8 @@ export class Tables {
   readonly suppressions = new Map<string, Suppression>();
   readonly pauses = new Map<string, PauseRow>();
   outbox: OutboxRow[] = [];
+  /** In the order in which they were published, by what makes each of them one. */
+  readonly events = new Map<string, EventRow>();
   /** The epoch of the rate group that claims must carry. */
   rateEpoch: () => number = () => 1;
   #place = 0;

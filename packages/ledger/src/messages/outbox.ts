@@ -70,14 +70,6 @@ export function toOutboxEntry(row: Row): OutboxEntry {
   };
 }
 
-export function forgetPublished(numbers: readonly string[]): Statement {
-  return {
-    name: 'forget-published',
-    text: 'delete from outbox where n = any($1::bigint[])',
-    values: [numbers],
-  };
-}
-
 /** A record on its way to the dead-letter topic. */
 export interface DeadEntry {
   readonly n: string;

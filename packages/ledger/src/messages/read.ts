@@ -1,5 +1,6 @@
 import type { Row, Statement } from '../database.js';
 import { LANE, MESSAGE } from '../states.js';
+import { EVENT_PLACE } from '../events/message-events.js';
 import { hex } from './admit-sends.js';
 import { UNDECIDED } from './leases.js';
 
@@ -42,7 +43,7 @@ export interface CallbackEntry {
 }
 
 /** The public name of a stored state; a waiting head whose lane is sending is `sending`. */
-const STATUS = `
+export const MESSAGE_STATUS = `
   case m.state
     when ${MESSAGE.waiting} then case when l.head = m.u and l.state = ${LANE.sending} then 'sending' when t.status = 'suspended' then 'held'
          when l.head <> m.u and (l.state = ${LANE.held} or (l.state = ${LANE.unknown} and t.on_dead = 'hold')) then 'held'
@@ -52,8 +53,8 @@ const STATUS = `
     when ${MESSAGE.delivered} then 'delivered' when ${MESSAGE.read} then 'read' when ${MESSAGE.dead} then 'dead'
     when ${MESSAGE.cancelled} then 'cancelled' when ${MESSAGE.expired} then 'expired' else 'failed' end`;
 
-const COLUMNS = `
-  m.u, m.tag, t.restaurant_id, m.conversation, m.priority, ${STATUS} as status,
+export const MESSAGE_COLUMNS = `
+  m.u, m.tag, t.restaurant_id, m.conversation, m.priority, ${MESSAGE_STATUS} as status,
   extract(epoch from m.accepted_at) * 1000 as accepted_at, extract(epoch from m.changed_at) * 1000 as changed_at,
   case when m.state = ${MESSAGE.scheduled} then extract(epoch from m.due) * 1000 end as send_at,
   extract(epoch from m.expires_at) * 1000 as expires_at, m.sid, m.redrive, m.error_class, m.error_code,
@@ -65,32 +66,27 @@ const COLUMNS = `
   (select json_agg(json_build_object('status', c.status, 'sid', c.sid, 'code', c.code,
           'receivedAt', (extract(epoch from c.received_at) * 1000)::bigint) order by c.received_at)
      from callback c where c.tenant = m.tenant and c.u = m.u) as callbacks`;
-const TABLES = `
-  message m join tenant t on t.id = m.tenant
+/** What a message `m` is shown with. */
+export const MESSAGE_JOINS = `
+  join tenant t on t.id = m.tenant
   left join lane l on l.tenant = m.tenant and l.lane = m.lane
   left join body b on b.tenant = m.tenant and b.u = m.u`;
+const TABLES = `message m ${MESSAGE_JOINS}`;
 
 export function readMessage(tenant: number, u: string): Statement {
   return {
     name: 'read-message',
-    text: `select ${COLUMNS} from ${TABLES} where m.tenant = $1 and m.u = $2`,
+    text: `select ${MESSAGE_COLUMNS} from ${TABLES} where m.tenant = $1 and m.u = $2`,
     values: [tenant, u],
   };
 }
 
-/** A restaurant's messages, newest first, after the one that the cursor names. */
-export function listMessages(
-  tenant: number,
-  most: number,
-  before?: { readonly acceptedAt: number; readonly u: string },
-): Statement {
+/** The message with the place from which its events go on, both of one snapshot. */
+export function readMessageAndPlace(tenant: number, u: string): Statement {
   return {
-    name: before ? 'list-messages-before' : 'list-messages',
-    text: `
-      select ${COLUMNS} from ${TABLES} where m.tenant = $1
-       ${before ? 'and (m.accepted_at, m.u) < ($3::timestamptz, $4::uuid)' : ''}
-       order by m.accepted_at desc, m.u desc limit $2`,
-    values: before ? [tenant, most, new Date(before.acceptedAt).toISOString(), before.u] : [tenant, most],
+    name: 'read-message-and-place',
+    text: `select ${MESSAGE_COLUMNS}, ${EVENT_PLACE} from ${TABLES} where m.tenant = $1 and m.u = $2`,
+    values: [tenant, u],
   };
 }
 

@@ -2,7 +2,7 @@ import type { Statement } from '../database.js';
 import { MESSAGE } from '../states.js';
 
 export interface Retention {
-  /** Bodies, attempts and callbacks of final messages older than this go, in ms. */
+  /** Bodies, attempts, callbacks and events of final messages older than this go, in ms. */
   readonly detailMs: number;
   /**
    * Their ids go too after this, in ms. It must be longer than any topic keeps its records: an id that is forgotten earlier
@@ -30,6 +30,8 @@ export function eraseDetail(retention: Retention, most: number): Statement {
         delete from attempt a using m where a.tenant = m.tenant and a.u = m.u
       ), c as (
         delete from callback c using m where c.tenant = m.tenant and c.u = m.u
+      ), e as (
+        delete from message_event e using m where e.tenant = m.tenant and e.u = m.u
       )
       select count(*)::int as n from m`,
     values: [retention.detailMs, most],

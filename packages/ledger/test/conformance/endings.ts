@@ -1,5 +1,6 @@
+import type { Claim, MessagePlace, MessageQuery } from '@mersal/ledger';
 import { expect, it } from 'vitest';
-import { accepted, only, repeat, Stage, type Subject, unknown } from './subject.js';
+import { accepted, dead, only, repeat, Stage, type Subject, unknown } from './subject.js';
 
 export function endingsKeep(subject: () => Subject): void {
   it('a waiting message can be cancelled, one that is sending or unknown can not', async () => {
@@ -113,6 +114,52 @@ export function endingsKeep(subject: () => Subject): void {
     expect(old.filter((e) => e.u === claim.u)).toHaveLength(1);
   });
 
+  it('published events can be read on from any of them; each step is there once, however often it is published', async () => {
+    const stage = await Stage.open(subject(), 'events');
+    const { ledger, tenant } = stage;
+    const start = await ledger.eventPlace(tenant);
+    expect(start.pending).toBe('0');
+    const publish = async (): Promise<void> => {
+      const entries = await ledger.readOutbox([stage.own.partition], 10_000);
+      await ledger.forgetPublished(entries.map(({ n }) => n));
+    };
+    const feed = (after: string, u: string | null = null) => ({ tenant, u, after });
+    const claim = await stage.claimed('a');
+    const other = await stage.claimed('b');
+    expect(await ledger.readEvents([feed(start.last)], 10)).toEqual([[]]);
+    await publish();
+    await ledger.settle([accepted(claim, { detail: { sid: 'SM1' } })]);
+    const begun = await ledger.readMessageAndPlace(tenant, claim.u);
+    expect(begun?.view.status).toBe('sent');
+    await publish();
+    expect((await ledger.readMessageAndPlace(tenant, claim.u))?.place.pending).toBe('0');
+    const [all = [], one = []] = await ledger.readEvents([feed(start.last), feed(start.last, claim.u)], 10);
+    expect(all.map(({ u, state }) => [u, state])).toEqual([
+      [claim.u, 'queued'],
+      [other.u, 'queued'],
+      [claim.u, 'sent'],
+    ]);
+    expect(one.map(({ state, attempt, detail }) => [state, attempt, detail['sid']])).toEqual([
+      ['queued', 0, undefined],
+      ['sent', 1, 'SM1'],
+    ]);
+    // What the message's state told already when its reader began, though it was not published yet.
+    const sent = only(all.slice(2));
+    expect(begun?.place).toEqual({ last: all[1]?.n, pending: sent.outbox });
+    expect(await ledger.readEvents([feed(all[1]?.n ?? ''), feed(sent.n)], 10)).toEqual([[sent], []]);
+    expect(await ledger.readEvents([feed(start.last)], 2)).toEqual([all.slice(0, 2)]);
+    expect(await ledger.hasEvent(tenant, sent.n)).toBe(true);
+    expect(await ledger.hasEvent(tenant + 1, sent.n)).toBe(false);
+
+    await ledger.settle([repeat(other, 1)]);
+    const twice = [await ledger.readOutbox([stage.own.partition], 10_000)].flat();
+    await publish();
+    await ledger.forgetPublished(twice.map(({ n }) => n));
+    expect((await ledger.readEvents([feed(sent.n)], 10)).flat().map(({ state }) => state)).toEqual([
+      'retrying',
+    ]);
+  });
+
   it('final messages lose their bodies, and later their ids; others keep both', async () => {
     const stage = await Stage.open(subject(), 'prune');
     const claim = await stage.claimed('a');
@@ -138,13 +185,67 @@ export function endingsKeep(subject: () => Subject): void {
     const at = Math.trunc(subject().now());
     const messages = [0, 1, 2].map((n) => stage.message(`c${n}`, { acceptedAt: at + n }));
     await stage.admit(...messages);
-    const [newest] = await stage.ledger.listMessages(stage.tenant, 1);
-    expect(newest?.u).toBe(messages[2]?.u);
-    const rest = await stage.ledger.listMessages(stage.tenant, 10, {
-      acceptedAt: at + 2,
-      u: newest?.u ?? '',
-    });
-    expect(rest.map((one) => one.u)).toEqual([messages[1]?.u, messages[0]?.u]);
+    const first = await stage.ledger.listMessages(stage.tenant, { most: 1 });
+    expect(first.items.map((one) => one.u)).toEqual([messages[2]?.u]);
+    expect(first.next).toEqual({ acceptedAt: at + 2, u: messages[2]?.u });
+    const rest = await stage.ledger.listMessages(stage.tenant, { most: 10, before: first.next ?? undefined });
+    expect(rest.items.map((one) => one.u)).toEqual([messages[1]?.u, messages[0]?.u]);
+    expect(rest.next).toBeNull();
+  });
+
+  it('messages are listed by status, conversation, error and time; filters go together', async () => {
+    const stage = await Stage.open(subject(), 'filters');
+    const at = Math.trunc(subject().now()) - 100_000;
+    const one = async (conversation: string, n: number): Promise<Claim> =>
+      stage.claimed(conversation, { acceptedAt: at + n });
+    const sent = await one('a', 0);
+    await stage.ledger.settle([accepted(sent)]);
+    const failed = await one('a', 1);
+    await stage.ledger.settle([dead(failed, { errorCode: 63_016 })]);
+    const doubted = await one('b', 2);
+    await stage.ledger.settle([unknown(doubted)]);
+    const again = await one('c', 3);
+    await stage.ledger.settle([repeat(again, subject().now() + 60_000, { errorCode: 63_038 })]);
+    const sending = await one('d', 4);
+    const [waiting, later, gone] = [
+      stage.message('e', { acceptedAt: at + 5 }),
+      stage.message('a', { acceptedAt: at + 6, sendAt: subject().now() + 3_600_000 }),
+      stage.message('f', { acceptedAt: at + 7 }),
+    ];
+    await stage.admit(waiting, later, gone);
+    await stage.ledger.cancel(stage.tenant, gone.u, gone.tag);
+    const list = async (query: Omit<MessageQuery, 'most' | 'before'>): Promise<string[]> => {
+      const found: string[] = [];
+      let before: MessagePlace | undefined;
+      do {
+        const page = await stage.ledger.listMessages(stage.tenant, { most: 2, before, ...query });
+        expect(page.items.length).toBeLessThanOrEqual(2);
+        found.push(...page.items.map(({ u }) => u));
+        before = page.next ?? undefined;
+      } while (before !== undefined);
+      return found;
+    };
+    expect(await list({})).toEqual(
+      [gone, later, waiting, sending, again, doubted, failed, sent].map(({ u }) => u),
+    );
+    expect(await list({ status: 'sent' })).toEqual([sent.u]);
+    expect(await list({ status: 'dead' })).toEqual([failed.u]);
+    expect(await list({ status: 'unknown' })).toEqual([doubted.u]);
+    expect(await list({ status: 'retrying' })).toEqual([again.u]);
+    expect(await list({ status: 'sending' })).toEqual([sending.u]);
+    expect(await list({ status: 'queued' })).toEqual([waiting.u]);
+    expect(await list({ status: 'scheduled' })).toEqual([later.u]);
+    expect(await list({ status: 'cancelled' })).toEqual([gone.u]);
+    for (const status of ['held', 'failed', 'delivered', 'read', 'expired'])
+      expect([status, await list({ status })]).toEqual([status, []]);
+    expect(await list({ conversation: 'a' })).toEqual([later.u, failed.u, sent.u]);
+    expect(await list({ conversation: 'a', status: 'dead' })).toEqual([failed.u]);
+    expect(await list({ errorCode: 63_016 })).toEqual([failed.u]);
+    expect(await list({ errorCode: 63_038, status: 'dead' })).toEqual([]);
+    expect(await list({ from: at + 1, to: at + 4 })).toEqual([again.u, doubted.u, failed.u]);
+    expect(await list({ from: at + 1, conversation: 'a', errorCode: 63_016, status: 'dead' })).toEqual([
+      failed.u,
+    ]);
   });
 
   it('counts add up', async () => {
