@@ -7,6 +7,7 @@ import {
   readInstallation,
   validKeys,
 } from '@mersal/ledger';
+import { connectRedis, createIntakeRate, type IntakeRate } from '@mersal/limits';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { adminRoutes } from './admin/admin-routes.js';
@@ -38,6 +39,8 @@ import { TenantDirectory } from './tenants/tenant-directory.js';
 
 /** Longest wait for Postgres within a request, in ms; never more than half of a POST's deadline. */
 const STORE_PATIENCE_MS = 2_000;
+/** Longest wait of a send for the rate's answer, in ms. */
+const REDIS_PATIENCE_MS = 250;
 /** How old an answer of the metrics routes may be, in ms. */
 const METRICS_MAX_AGE_MS = 250;
 
@@ -132,6 +135,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     publisher,
     tenants,
     idempotency: new Idempotency({ ledger, logger }),
+    rate: intakeRate(settings, logger, scope, now),
     idKeys,
     ...place,
     deadlineMs: settings.PRODUCE_DEADLINE_MS,
@@ -187,6 +191,33 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     { url: app.listeningOrigin, probes: probes.url, partitions },
     `ingress ${settings.INSTANCE} is up`,
   );
+}
+
+/** Undefined where restaurants may send as fast as they like: then no Redis is needed, and none is connected to. */
+function intakeRate(
+  settings: Settings,
+  logger: Logger,
+  { releases }: Scope,
+  now: () => number,
+): IntakeRate | undefined {
+  const perSecond = settings.INGRESS_RATE_PER_TENANT;
+  if (perSecond === null) return undefined;
+  const onError = (error: unknown): void =>
+    logger.warn({ err: error }, 'Redis is away: each instance counts the sends that it takes for itself');
+  const redis = connectRedis({
+    url: settings.REDIS_URL,
+    commandTimeoutMs: REDIS_PATIENCE_MS,
+    autoPipelining: true,
+    onError: (error) => logger.debug({ err: error }, 'the connection to Redis broke'),
+  });
+  releases.push('redis', () => redis.disconnect());
+  return createIntakeRate({
+    perSecond,
+    redis,
+    prefix: `${settings.WHATSAPP_SEND_QUEUE_NAME}:intake:`,
+    now,
+    onError,
+  });
 }
 
 /** The partition of a restaurant is computed from the ledger's count: a topic with another would be written where nobody looks. */

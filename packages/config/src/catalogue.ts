@@ -156,9 +156,9 @@ export const catalogue = {
   ),
   INGRESS_RATE_PER_TENANT: variable(
     limit,
-    'requests/s, or unlimited',
+    'sends/s, or unlimited',
     'unlimited',
-    'most sends that ingress takes from one restaurant',
+    'most sends that ingress takes from one restaurant, over all instances by REDIS_URL; a second’s worth at once',
   ),
   PRODUCE_DEADLINE_MS: variable(
     whole(100, 60_000),

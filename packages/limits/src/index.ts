@@ -20,6 +20,12 @@ export {
   type KeyedRateOptions,
   type RateAsk,
 } from './keyed-rate.js';
+export {
+  createIntakeRate,
+  type IntakeAnswer,
+  type IntakeRate,
+  type IntakeRateOptions,
+} from './intake-rate.js';
 export { RemoteClock } from './remote-clock.js';
 export { connectRedis, type RedisOptions, redisReady } from './redis.js';
 export { type GroupView, type MemberView, nextGroup, REDIS_BACK_MS } from './group-decision.js';

@@ -1,11 +1,13 @@
 import type { IdKeys, SendRequested } from '@mersal/contracts';
 import { PublishError, type Publisher } from '@mersal/kafka';
 import type { Principal } from '@mersal/ledger';
+import type { IntakeRate } from '@mersal/limits';
 import { inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
 import { type Fault, Problem } from '../problems/problem.js';
 import type { Restaurant, TenantDirectory } from '../tenants/tenant-directory.js';
 import { sendRecord, toSendRequested } from './accepted-send.js';
 import type { Idempotency } from './idempotency.js';
+import { type Intake, takeIn } from './intake.js';
 import { readSend } from './read-send.js';
 
 export interface AcceptSendsOptions {
@@ -13,6 +15,8 @@ export interface AcceptSendsOptions {
   readonly tenants: Pick<TenantDirectory, 'find'>;
   readonly idempotency: Pick<Idempotency, 'agrees' | 'withdraw'>;
   readonly idKeys: IdKeys;
+  /** Of each restaurant; undefined: unlimited. */
+  readonly rate: IntakeRate | undefined;
   readonly topic: string;
   readonly partitions: number;
   readonly source: string;
@@ -31,7 +35,7 @@ const ANSWER_MARGIN_MS = 50;
 /**
  * A request's way to 202:
  *
- *   body ─► whose? ─► faults? ─► id ─► the key's earlier body? ─► Kafka, acks=all ─► accepted
+ *   body ─► whose? ─► faults? ─► id ─► the key's earlier body? ─► the restaurant's rate ─► Kafka, acks=all ─► accepted
  *
  * Nothing is accepted that Kafka has not acknowledged. A repeat is published again: the first may never have got there.
  */
@@ -60,6 +64,15 @@ export class AcceptSends {
       throw new Problem('idempotency_key_reused');
     }
     return send;
+  }
+
+  /** Takes them from their restaurants' rates; throws a Problem where none is within. Those refused are to be sent anew. */
+  async takeIn(sends: readonly SendRequested[]): Promise<Intake> {
+    const intake = await takeIn(this.#options.rate, sends);
+    for (const send of sends)
+      if (intake.refused.has(send.restaurantId)) this.#options.idempotency.withdraw(send);
+    if (intake.refusal !== undefined) throw intake.refusal;
+    return intake;
   }
 
   /**

@@ -10,6 +10,7 @@ import { toFaults } from '../problems/zod-faults.js';
 import type { Routes } from '../routes.js';
 import type { AcceptSends } from './accept-sends.js';
 import { type AcceptedBody, acceptedBody } from './accepted-send.js';
+import { overRate } from './intake.js';
 import { idempotencyKeyOf } from './idempotency.js';
 import { acceptedSchema, directSchema, idempotencyHeaders } from './send-answers.js';
 import { sendBody } from './send-body.js';
@@ -62,6 +63,7 @@ export function postBatch(
           'forbidden',
           'body_too_large',
           'unsupported_media_type',
+          'rate_limited',
           'queue_unavailable',
           'store_unavailable',
           'overloaded',
@@ -73,27 +75,30 @@ export function postBatch(
       const key = idempotencyKeyOf(request.headers['idempotency-key']);
       const parsed = envelope.safeParse(request.body);
       if (!parsed.success) throw new Problem('validation_failed', { errors: toFaults(parsed.error.issues) });
-      const results: (AcceptedBody | DirectBody | ItemError)[] = [];
-      const sends: SendRequested[] = [];
-      const places: number[] = [];
+      const read: (SendRequested | ItemError)[] = [];
       for (const [place, raw] of parsed.data.messages.entries()) {
         const itemKey = key === undefined ? undefined : `${key} ${place}`;
         try {
           const send = await accept.prepare(principalOf(request), raw, itemKey);
           now?.refuseDelay(send);
-          sends.push(send);
-          places.push(place);
-          results.push(acceptedBody(send));
+          read.push(send);
         } catch (error) {
           if (!(error instanceof Problem) || error.status >= 500) throw error;
-          results.push(itemErrorOf(error));
+          read.push(itemErrorOf(error));
         }
       }
-      if (now) {
-        const ended = await Promise.all(sends.map((send) => sendOne(now, send)));
-        for (const [at, result] of ended.entries()) results[places[at] as number] = result;
-      } else if (sends.length > 0) await accept.publish(sends, request.beganAt);
-      return reply.code(202).send({ results });
+      const good = read.filter((one) => 'messageId' in one);
+      const { refused, headers } = await accept.takeIn(good);
+      const sends = good.filter(({ restaurantId }) => !refused.has(restaurantId));
+      if (!now && sends.length > 0) await accept.publish(sends, request.beganAt);
+      const results = await Promise.all(
+        read.map((one): AcceptedBody | ItemError | Promise<DirectBody | ItemError> => {
+          if (!('messageId' in one)) return one;
+          if (refused.has(one.restaurantId)) return itemErrorOf(overRate());
+          return now ? sendOne(now, one) : acceptedBody(one);
+        }),
+      );
+      return reply.code(202).headers(headers).send({ results });
     },
   });
 }

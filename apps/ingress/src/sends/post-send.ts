@@ -60,12 +60,21 @@ export function postSend(
       const key = idempotencyKeyOf(request.headers['idempotency-key']);
       const send = await accept.prepare(principalOf(request), request.body, key);
       now?.refuseDelay(send);
+      const { headers } = await accept.takeIn([send]);
       if (now) {
         const { status, body } = await now.one(send);
-        return reply.code(status).header('location', `/api/messages/${send.messageId}`).send(body);
+        return reply
+          .code(status)
+          .headers(headers)
+          .header('location', `/api/messages/${send.messageId}`)
+          .send(body);
       }
       await accept.publish([send], request.beganAt);
-      return reply.code(202).header('location', `/api/messages/${send.messageId}`).send(acceptedBody(send));
+      return reply
+        .code(202)
+        .headers(headers)
+        .header('location', `/api/messages/${send.messageId}`)
+        .send(acceptedBody(send));
     },
   });
 }
