@@ -34,6 +34,10 @@ export const problemAdvice = {
     means: 'The path exists, the method does not.',
     does: 'The `Allow` header, where it is given, and `/docs` list the methods.',
   },
+  request_timeout: {
+    means: 'The request was not complete within 30 s. Nothing of it was taken.',
+    does: 'Repeat it, over a faster connection or with less in it.',
+  },
   already_sending: {
     means: 'The message is on its way to the provider, was sent, or its outcome is unknown.',
     does: 'Read its status. A message can be cancelled only while it waits.',
@@ -65,8 +69,12 @@ export const problemAdvice = {
   },
   rate_limited: {
     means:
-      'More requests than this restaurant may make, or no free slot in time when sending without the queue.',
+      'More sends than the restaurant may make, more event streams than the key may have, or too many wrong keys from this address; without the queue, no free slot in time.',
     does: 'Wait for as long as `Retry-After` says.',
+  },
+  headers_too_large: {
+    means: "The request's headers are over 16 KB.",
+    does: 'Send fewer: the API needs `Authorization`, `Content-Type` and perhaps `Idempotency-Key`.',
   },
   internal_error: {
     means: 'A fault of ours. The log line with the same trace id has the details.',

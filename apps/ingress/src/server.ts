@@ -5,10 +5,12 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { answerSocket } from './problems/answer-socket.js';
 import { answerProblems, sendProblem } from './problems/answer-problems.js';
-import { Problem, PROBLEM_MEDIA_TYPE, retryAfter } from './problems/problem.js';
+import { Problem } from './problems/problem.js';
 import { toProblem } from './problems/to-problem.js';
 import { validatorCompiler } from './problems/zod-faults.js';
+import { limitRequests } from './requests/limit-requests.js';
 import { tellRequests } from './requests/request-story.js';
 
 export interface ServerOptions {
@@ -20,13 +22,22 @@ export interface ServerOptions {
   readonly now: () => number;
   /** Most requests under way at once, default 5,000; the next ones are refused before their bodies are read. */
   readonly mostRequests?: number;
+  /** Most bytes of bodies held or awaited at once, default 256 MiB. */
+  readonly mostBodyBytes?: number;
+  /** Most connections, default 20,000; further ones are closed as they come. */
+  readonly mostConnections?: number;
+  /** Longest time for a whole request to arrive, in ms, default 30,000. */
+  readonly requestTimeoutMs?: number;
   /** Whether the service is going down: answers then end their connections. */
   readonly isDraining: () => boolean;
 }
 
 const MOST_REQUESTS = 5_000;
-/** Longest time for a whole request to arrive, in ms. */
+const MOST_BODY_BYTES = 256 * 1_024 * 1_024;
+const MOST_CONNECTIONS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often it is looked for requests that take too long, in ms. */
+const LOOK_EVERY_MS = 1_000;
 
 /** What the page at /docs may load. */
 const DOCS_POLICY =
@@ -34,24 +45,18 @@ const DOCS_POLICY =
 
 /** The HTTP server without its routes: spans, problems, limits, documents. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
   const app = fastify({
     logger: false,
     // While draining, late requests on open connections are still served; `connection: close` ends those.
     return503OnClosing: false,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    http: { connectionsCheckingInterval: LOOK_EVERY_MS },
     bodyLimit: 64 * 1_024,
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, toProblem(error));
     },
-    clientErrorHandler: (_error, socket) => {
-      if (!socket.writable || socket.destroyed) return;
-      const body = JSON.stringify(
-        new Problem('validation_failed', { detail: 'this is not a request that can be read' }).body,
-      );
-      socket.end(
-        `HTTP/1.1 400 Bad Request\r\ncontent-type: ${PROBLEM_MEDIA_TYPE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-      );
-    },
+    clientErrorHandler: (error, socket) => answerSocket(socket, unreadable(error)),
   });
   app.setValidatorCompiler(validatorCompiler);
   // Answers are made by our own code from typed values; the schemas document them, and tests hold the two together.
@@ -59,7 +64,12 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.decorateRequest('principal', null);
   answerProblems(app, options.logger);
   tellRequests(app, options);
-  limitRequests(app, options.mostRequests ?? MOST_REQUESTS);
+  app.server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
+  limitRequests(app, {
+    most: options.mostRequests ?? MOST_REQUESTS,
+    mostBodyBytes: options.mostBodyBytes ?? MOST_BODY_BYTES,
+    bodyTimeoutMs: requestTimeoutMs,
+  });
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (options.isDraining()) reply.header('connection', 'close');
     done(null, payload);
@@ -95,14 +105,14 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   return app;
 }
 
-function limitRequests(app: FastifyInstance, most: number): void {
-  let underWay = 0;
-  app.addHook('onRequest', (_request, reply, done) => {
-    underWay += 1;
-    reply.raw.once('close', () => {
-      underWay -= 1;
-    });
-    if (underWay > most) done(new Problem('overloaded', { accepted: false, headers: retryAfter }));
-    else done();
-  });
+/** Bytes that are no request, as a problem. */
+function unreadable({ code }: NodeJS.ErrnoException): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new Problem('headers_too_large');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new Problem('request_timeout');
+    default:
+      return new Problem('validation_failed', { detail: 'this is not a request that can be read' });
+  }
 }

@@ -1,8 +1,8 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createLogger, createMetrics } from '@mersal/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
-import { createServer } from '../src/server.js';
+import { createServer, type ServerOptions } from '../src/server.js';
 
 let app: FastifyInstance | undefined;
 afterEach(() => app?.close());
@@ -13,7 +13,7 @@ interface Setup {
 }
 
 async function serve(
-  more: { mostRequests?: number; now?: () => number; isDraining?: () => boolean; publicUrl?: string },
+  more: Partial<ServerOptions>,
   routes: (server: FastifyInstance) => void,
 ): Promise<Setup> {
   const lines: string[] = [];
@@ -128,4 +128,97 @@ it('promises TLS only where the public address has it', async () => {
     (server) => void server.get('/', () => ({})),
   );
   expect((await fetch(secured.url)).headers.has('strict-transport-security')).toBe(true);
+});
+
+/** A connection of its own that says what it was told. */
+async function raw(url: string): Promise<{ socket: Socket; said: () => string; closed: Promise<void> }> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  let text = '';
+  socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  // The server may reset what it does not want to read on.
+  socket.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  await new Promise((resolve) => socket.once('connect', resolve));
+  return { socket, said: () => text, closed };
+}
+
+it('headers that are too large are refused as such', async () => {
+  const { url } = await serve({}, (server) => void server.get('/', () => ({})));
+  const { socket, said, closed } = await raw(url);
+  socket.write(`GET / HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(100_000)}\r\n\r\n`);
+  await closed;
+  expect(said()).toMatch(/^HTTP\/1\.1 431 [^]*headers_too_large/);
+});
+
+it('a request that takes too long to arrive is ended, and says so', async () => {
+  const { url } = await serve({ requestTimeoutMs: 300 }, (server) => {
+    server.post('/', () => ({}));
+    // How long an answer takes is no matter of this.
+    server.get('/long', () => new Promise((resolve) => setTimeout(() => resolve({}), 1_500)));
+  });
+  const long = fetch(`${url}/long`);
+  const slowBody = await raw(url);
+  slowBody.socket.write(
+    'POST / HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{',
+  );
+  const slowHeaders = await raw(url);
+  slowHeaders.socket.write('POST / HTTP/1.1\r\nhost: x\r\n');
+  const silent = await raw(url);
+  await Promise.all([slowBody.closed, slowHeaders.closed, silent.closed]);
+  for (const { said } of [slowBody, slowHeaders])
+    expect(said()).toMatch(/^HTTP\/1\.1 408 [^]*request_timeout/);
+  expect((await long).status).toBe(200);
+});
+
+it('many idle connections keep nobody from being answered; more than it takes are closed', async () => {
+  const { url } = await serve({ mostConnections: 300 }, (server) => void server.get('/', () => ({})));
+  const idle = await Promise.all(Array.from({ length: 290 }, () => raw(url)));
+  expect((await fetch(url)).status).toBe(200);
+  const over = await Promise.all(Array.from({ length: 30 }, () => raw(url)));
+  await Promise.race(over.map(({ closed }) => closed));
+  for (const { socket } of [...idle, ...over]) socket.destroy();
+  await expect.poll(async () => (await fetch(url).catch(() => undefined))?.status).toBe(200);
+});
+
+it('bodies over its memory are refused before they are read; those that were answered make room', async () => {
+  let entered = 0;
+  let release: (() => void) | undefined;
+  const { url } = await serve({ mostBodyBytes: 1_500 }, (server) => {
+    server.post('/hold', { bodyLimit: 1_000 }, async () => {
+      entered += 1;
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      return {};
+    });
+    server.post('/quick', { bodyLimit: 1_000 }, () => ({}));
+  });
+  const post = (path: string): Promise<Response> =>
+    fetch(`${url}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text: 'x'.repeat(900) }),
+    });
+  const held = post('/hold');
+  await expect.poll(() => entered).toBe(1);
+  const refused = await post('/quick');
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ code: 'overloaded', accepted: false });
+  release?.();
+  expect((await held).status).toBe(200);
+  await expect.poll(async () => (await post('/quick')).status).toBe(200);
+});
+
+it('no other site may read it from a browser, and no answer tells what it is made with', async () => {
+  const { url } = await serve({}, (server) => void server.get('/api', () => ({})));
+  const headers = { origin: 'https://elsewhere.example', 'access-control-request-method': 'POST' };
+  for (const answer of [
+    await fetch(`${url}/api`, { headers }),
+    await fetch(`${url}/api`, { method: 'OPTIONS', headers }),
+  ]) {
+    expect([...answer.headers.keys()].filter((name) => name.startsWith('access-control'))).toEqual([]);
+    expect(answer.headers.has('x-powered-by')).toBe(false);
+    expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  }
 });
