@@ -1,5 +1,6 @@
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
+import { auditDependencies } from './npm-audit.mjs';
 import { checkPackages } from './packages.mjs';
 import { checkPrometheus } from './promtool.mjs';
 import { checkApi } from './schemathesis.mjs';
@@ -11,7 +12,12 @@ import { checkModel } from './spin.mjs';
  * @property {NodeJS.ProcessEnv} env
  * @property {(detail: string) => void} tell
  */
-/** @typedef {{ state: 'passed' | 'failed' | 'skipped', reason?: string }} CheckResult a reason wherever it did not pass */
+/**
+ * @typedef {object} CheckResult
+ * @property {'passed' | 'failed' | 'skipped'} state
+ * @property {string} [reason] wherever it did not pass
+ * @property {boolean} [excused] skipped for want of something that no set-up brings: no failure under CI either
+ */
 
 /**
  * Checks whose tools `npm test` does not ask for. Each brings its tool along where it can, and else says what is missing.
@@ -24,4 +30,5 @@ export const toolChecks = [
   { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
   { name: 'API by its own document (schemathesis)', run: checkApi },
   { name: 'model of delivery (spin)', run: checkModel },
+  { name: 'dependencies (npm audit)', run: auditDependencies },
 ];
