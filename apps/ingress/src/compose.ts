@@ -27,6 +27,7 @@ import { cacheMetricsRoute, readCacheMetrics } from './metrics/cache-metrics.js'
 import { metricsAccess } from './metrics/metrics-access.js';
 import { queueMetrics, queueMetricsRoute } from './metrics/queue-metrics.js';
 import { sharedRead } from './metrics/shared-read.js';
+import { countUnfiled } from './metrics/unfiled.js';
 import { within } from './requests/deadline.js';
 import type { Routes } from './routes.js';
 import { AcceptSends } from './sends/accept-sends.js';
@@ -169,7 +170,13 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   });
   const access = metricsAccess(routes, settings.METRICS_AUTH);
   const countQueue = sharedRead(
-    async () => queueMetrics(await ledger.counts(), settings.TENANT_CONCURRENCY, wallClock()),
+    async () => {
+      const [unfiled, counts] = await Promise.all([
+        countUnfiled({ database, admin, topic: topics.send, logger }),
+        ledger.counts(),
+      ]);
+      return queueMetrics(counts, unfiled, settings.TENANT_CONCURRENCY, wallClock());
+    },
     METRICS_MAX_AGE_MS,
     now,
   );

@@ -71,7 +71,8 @@ it('a restaurant without a limit of its own has the default', () => {
     undecided: 0,
     tenantConcurrency: { r1: { active: 2, limit: null }, r2: { active: 1, limit: 9 } },
   };
-  expect(queueMetrics(counts, 5, 0).tenantConcurrency).toEqual({
+  expect(queueMetrics(counts, null, 5, 0).unfiled).toBeNull();
+  expect(queueMetrics(counts, 7, 5, 0).tenantConcurrency).toEqual({
     r1: { active: 2, limit: 5 },
     r2: { active: 1, limit: 9 },
   });

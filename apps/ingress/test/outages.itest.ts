@@ -42,12 +42,16 @@ describe('Kafka away', () => {
     expect(batch).toMatchObject({ status: 503, body: { code: 'queue_unavailable' } });
     const pending = await fixture.call('GET', `/api/messages/${before}`, { key: tenant.apiKey });
     expect(pending).toMatchObject({ status: 503, body: { code: 'queue_unavailable' } });
+    // The ledger's counts are known all the same; what is not is null.
+    const counts = await fixture.call('GET', '/api/queue/metrics');
+    expect(counts).toMatchObject({ status: 200, body: { accepted: 0, unfiled: null } });
     await waitFor(async () => (await ready(fixture)) === 503);
     expect((await fetch(`${fixture.service.url}/health/live`)).status).toBe(200);
 
     await kafka.restart();
     await waitFor(async () => (await fixture.send(tenant, GOOD)).status === 202, { timeoutMs: 30_000 });
     await waitFor(async () => (await ready(fixture)) === 200);
+    expect((await fixture.call('GET', '/api/queue/metrics')).body['unfiled']).toBeGreaterThanOrEqual(2);
   }, 90_000);
 });
 

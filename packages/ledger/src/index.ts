@@ -51,7 +51,7 @@ export {
   readInstallation,
   schemaVersion,
 } from './migrate.js';
-export { type Ownership, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
+export { type Ownership, readAdmittedOffsets, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
 export type { Pause, PauseTarget } from './pauses/pauses.js';
 export { createPostgresLedger } from './postgres-ledger.js';
 export {

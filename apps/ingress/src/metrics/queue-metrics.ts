@@ -21,19 +21,27 @@ export const queueMetricsSchema = z.object({
   held: count,
   unknown: count,
   undecided: count.describe('of the unknown ones: an operator has to decide'),
+  unfiled: count
+    .nullable()
+    .describe('in the log and in none of these counts yet, repeats included; null: the log can not be asked'),
   tenantConcurrency: z.record(z.string(), z.object({ active: count, limit: count })),
   at: timeText,
 });
 export type QueueMetrics = z.infer<typeof queueMetricsSchema>;
 
-export function queueMetrics(counts: QueueCounts, concurrency: number, at: number): QueueMetrics {
+export function queueMetrics(
+  counts: QueueCounts,
+  unfiled: number | null,
+  concurrency: number,
+  at: number,
+): QueueMetrics {
   const tenantConcurrency = Object.fromEntries(
     Object.entries(counts.tenantConcurrency).map(([restaurantId, { active, limit }]) => [
       restaurantId,
       { active, limit: limit ?? concurrency },
     ]),
   );
-  return { ...counts, tenantConcurrency, at: new Date(at).toISOString() };
+  return { ...counts, unfiled, tenantConcurrency, at: new Date(at).toISOString() };
 }
 
 /** GET /api/queue/metrics */

@@ -1,4 +1,4 @@
-import type { Statement } from '../database.js';
+import type { Database, Statement } from '../database.js';
 
 /** The right to admit and claim in a partition: valid until somebody takes it with a higher epoch. */
 export interface Ownership {
@@ -104,4 +104,17 @@ export function skipToLogStart(own: Ownership, topic: TopicRole, logStart: bigin
        where partition = $1 and topic = $2 and next_offset < $3::bigint`,
     values: [own.partition, topic, String(logStart)],
   };
+}
+
+/** Up to where the records of a topic are filed, by partition. */
+export async function readAdmittedOffsets(
+  database: Database,
+  topic: TopicRole,
+): Promise<ReadonlyMap<number, bigint>> {
+  const rows = await database.run({
+    name: 'read-admitted-offsets',
+    text: 'select partition, next_offset from admitted where topic = $1',
+    values: [topic],
+  });
+  return new Map(rows.map((row) => [row['partition'] as number, BigInt(row['next_offset'] as string)]));
 }
