@@ -1,4 +1,4 @@
-export { type AuditEntry, auditRow, listAudit } from './audit/audit.js';
+export { type AuditEntry, auditRow, listAudit, writeAudit } from './audit/audit.js';
 export {
   addPanes,
   type KeyCounts,
@@ -21,7 +21,7 @@ export { type Database, type DatabaseOptions, openDatabase, type Row, type State
 export type { EventFeed, EventPlace, MessageEvent } from './events/message-events.js';
 export { LedgerError, type LedgerErrorCode } from './errors.js';
 export type { CancelResult, Ledger, QueueCounts, Range } from './ledger.js';
-export type { Retry } from './messages/admit-retries.js';
+export type { Redrive, Retry } from './messages/admit-retries.js';
 export type { Head, NewMessage } from './messages/admit-sends.js';
 export type {
   Callback,
@@ -31,6 +31,14 @@ export type {
   CallbackView,
 } from './messages/callbacks.js';
 export type { Candidate, Claim, ClaimAnswer, ClaimLimits } from './messages/claim.js';
+export type {
+  DeadFilter,
+  DeadGroup,
+  DeadLetter,
+  DeadPage,
+  DeadPlace,
+  RedriveRefusal,
+} from './messages/dead-letters.js';
 export type { DeadRecord } from './messages/dead-records.js';
 export type { UnknownDecision, UnknownEntry } from './messages/decide.js';
 export type { Effect } from './messages/effects.js';
@@ -40,6 +48,9 @@ export { UNDECIDED, type UnknownMessage } from './messages/leases.js';
 export type { DeadEntry, OutboxEntry } from './messages/outbox.js';
 export type { MessagePage, MessagePlace, MessageQuery } from './messages/list-messages.js';
 export type { AttemptView, CallbackEntry, MessageView } from './messages/read.js';
+export type { MessageKey, StateName } from './messages/states-of.js';
+export type { StuckMessage, StuckReason } from './messages/stuck.js';
+export type { UnfiledRecord } from './messages/unfiled.js';
 export type { Vitals } from './messages/vitals.js';
 export type { Retention } from './messages/retention.js';
 export { REPORTED_FAILED, type Settled, type Settlement } from './messages/settle.js';
@@ -61,6 +72,16 @@ export {
   leaveGroup,
   type RateGroupState,
 } from './rate-group/rate-group.js';
+export {
+  beginReplay,
+  endReplay,
+  listReplays,
+  type ReplayRanges,
+  type ReplayState,
+  type ReplayTally,
+  readReplay,
+  saveReplay,
+} from './replays/replays.js';
 export { recipientOf, type Suppression } from './suppressions/suppressions.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
 export {

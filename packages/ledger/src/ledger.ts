@@ -4,7 +4,10 @@ import type { Candidate, ClaimAnswer, ClaimLimits } from './messages/claim.js';
 import type { UnknownDecision, UnknownEntry } from './messages/decide.js';
 import type { DirectAnswer, DirectMessage } from './messages/direct.js';
 import type { Head, NewMessage } from './messages/admit-sends.js';
-import type { Retry } from './messages/admit-retries.js';
+import type { Redrive, Retry } from './messages/admit-retries.js';
+import type { DeadFilter, DeadGroup, DeadLetter, DeadPage } from './messages/dead-letters.js';
+import type { MessageKey, StateName } from './messages/states-of.js';
+import type { StuckMessage } from './messages/stuck.js';
 import type { DeadRecord } from './messages/dead-records.js';
 import type { UnknownMessage } from './messages/leases.js';
 import type { MessagePage, MessageQuery } from './messages/list-messages.js';
@@ -73,7 +76,7 @@ export interface Ledger {
     own: Ownership,
     range: Range,
     retries: readonly Retry[],
-    redrives: readonly { tenant: number; u: string; redrive: number }[],
+    redrives: readonly Redrive[],
     dead: readonly DeadRecord[],
   ): Promise<Head[]>;
   applyCallbacks(
@@ -133,7 +136,7 @@ export interface Ledger {
   liftPause(target: PauseTarget, by: string): Promise<boolean>;
   listSuppressions(tenant: number, most: number, before?: number): Promise<Suppression[]>;
   liftSuppression(tenant: number, recipient: string, by: string): Promise<boolean>;
-  /** Erases and forgets what is old; returns how many messages it touched, at most twice `most`. */
+  /** Erases and forgets what is old; returns how many rows it touched, at most three times `most`. */
   prune(retention: Retention, most: number): Promise<number>;
 
   readOutbox(partitions: readonly number[], most: number): Promise<OutboxEntry[]>;
@@ -142,6 +145,7 @@ export interface Ledger {
   /** They stay as events: see readEvents. */
   forgetPublished(numbers: readonly string[]): Promise<void>;
   readDeadRecords(partitions: readonly number[], most: number): Promise<DeadEntry[]>;
+  /** The dead-letter topic has them: what stays is a dead letter that says where they stood. */
   forgetDeadRecords(numbers: readonly string[]): Promise<void>;
 
   /** The next published events of each feed, at most `most` of each, ascending. */
@@ -155,6 +159,17 @@ export interface Ledger {
   ): Promise<{ readonly view: MessageView; readonly place: EventPlace } | undefined>;
   /** Whether one can read on behind this event; not where it is gone with its message's details. */
   hasEvent(tenant: number, n: string): Promise<boolean>;
+  /** At most `page.most`, by the time of their death. */
+  listDead(filter: DeadFilter, page: DeadPage): Promise<DeadLetter[]>;
+  countDead(filter: DeadFilter): Promise<DeadGroup[]>;
+  /** Puts dead letters away for good; those that are not dead any more stay. Returns how many it put away. */
+  discardDead(letters: readonly Pick<DeadLetter, 'kind' | 'tenant' | 'u'>[]): Promise<number>;
+  /** In the order of the keys; undefined: there is no such message. */
+  statesOf(keys: readonly MessageKey[]): Promise<(StateName | undefined)[]>;
+  /** First messages of conversations that have not moved for longer than `olderThanMs`, the longest waiting first. */
+  listStuck(tenant: number | null, olderThanMs: number, most: number): Promise<StuckMessage[]>;
+  /** A retry that waits for its time is due now. False: the message does not wait for a retry. */
+  retryNow(tenant: number, u: string): Promise<boolean>;
 
   cancel(tenant: number, u: string, tag: string): Promise<CancelResult>;
   readMessage(tenant: number, u: string): Promise<MessageView | undefined>;

@@ -16,6 +16,7 @@ import { applyCallbacks, type CallbackBatch, type CallbackResult } from './messa
 import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
 import { claimDirect } from './messages/direct.js';
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
+import { countDead, discardDead, listDead, toDeadGroup, toDeadLetter } from './messages/dead-letters.js';
 import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
 import { expiredMessages, finishUnsent, writeTombstone } from './messages/finish.js';
 import {
@@ -38,7 +39,6 @@ import {
   unknownMessages,
 } from './messages/leases.js';
 import {
-  forgetDeadRecords,
   readDeadRecords,
   readOrphanedOutbox,
   readOutbox,
@@ -50,6 +50,9 @@ import { listMessages, toMessagePage } from './messages/list-messages.js';
 import { queueCounts } from './messages/queue-counts.js';
 import { eraseDetail, forgetIds } from './messages/retention.js';
 import { settleStatements, toSettled } from './messages/settle.js';
+import { statesOf, toStateName } from './messages/states-of.js';
+import { listStuck, retryNow, toStuck } from './messages/stuck.js';
+import { discardUnfiled, forgetDeadRecords, forgetUnfiled } from './messages/unfiled.js';
 import { readVitals, toVitals } from './messages/vitals.js';
 import {
   advanceOffset,
@@ -249,7 +252,8 @@ export function createPostgresLedger(database: Database): Ledger {
     async prune(retention, most) {
       const [erased] = await database.run(eraseDetail(retention, most));
       const [forgotten] = await database.run(forgetIds(retention, most));
-      return Number(erased?.['n'] ?? 0) + Number(forgotten?.['n'] ?? 0);
+      const [unfiled] = await database.run(forgetUnfiled(retention.detailMs, most));
+      return [erased, forgotten, unfiled].reduce((sum, row) => sum + Number(row?.['n'] ?? 0), 0);
     },
 
     readOutbox: async (partitions, most) =>
@@ -276,6 +280,27 @@ export function createPostgresLedger(database: Database): Ledger {
       return row && { view: toMessageView(row), place: toEventPlace(row) };
     },
     hasEvent: async (tenant, n) => (await database.run(hasEvent(tenant, n)))[0]?.['there'] === true,
+    listDead: async (filter, page) => (await database.run(listDead(filter, page))).map(toDeadLetter),
+    countDead: async (filter) => (await database.run(countDead(filter))).map(toDeadGroup),
+    async discardDead(letters) {
+      const messages = letters.filter(({ kind }) => kind === 'message');
+      const tenants = messages.map(({ tenant }) => tenant ?? 0);
+      const us = messages.map(({ u }) => u);
+      const records = letters.filter(({ kind }) => kind === 'record').map(({ u }) => u);
+      const [, discarded, unfiled] = await database.transaction([
+        lockLanesOf(tenants, us),
+        discardDead(tenants, us),
+        discardUnfiled(records),
+      ]);
+      return Number(discarded?.[0]?.['n'] ?? 0) + Number(unfiled?.[0]?.['n'] ?? 0);
+    },
+    statesOf: async (keys) => (await database.run(statesOf(keys))).map(toStateName),
+    listStuck: async (tenant, olderThanMs, most) =>
+      (await database.run(listStuck(tenant, olderThanMs, most))).map(toStuck),
+    async retryNow(tenant, u) {
+      const [, rows] = await database.transaction([lockLanesOf([tenant], [u]), retryNow(tenant, u)]);
+      return (rows?.length ?? 0) > 0;
+    },
 
     async cancel(tenant, u, tag) {
       const [, ended, buried] = await database.transaction([

@@ -12,6 +12,7 @@ import {
   type NewMessage,
   type Ownership,
   type Range,
+  type Redrive,
   type Retry,
   TOPIC_ROLES,
   type TopicRole,
@@ -138,7 +139,7 @@ export class Admission {
       }
       case 'retry': {
         const retries: Retry[] = [];
-        const redrives: { tenant: number; u: string; redrive: number }[] = [];
+        const redrives: Redrive[] = [];
         for (const one of decoded) {
           const tenant = tenantOf(one);
           if (tenant === undefined) continue;
@@ -147,7 +148,8 @@ export class Admission {
             const { redrive, attempt, notBefore } = event.data;
             retries.push({ tenant, u: uOf(event.data.messageId), redrive, attempt, notBefore });
           } else if (event.type === 'mersal.send.redrive.v1') {
-            redrives.push({ tenant, u: uOf(event.data.messageId), redrive: event.data.redrive });
+            const { redrive, priority } = event.data;
+            redrives.push({ tenant, u: uOf(event.data.messageId), redrive, priority });
           }
         }
         return ledger.admitRetries(own, range, retries, redrives, dead);

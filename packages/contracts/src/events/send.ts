@@ -45,12 +45,16 @@ export const sendRetry = z.object({
   lastError: z.object({ class: z.string(), code: z.int().optional() }).optional(),
 });
 
-/** `mersal.send.redrive.v1`: an operator puts a dead message back; `redrive` is the count it has now. */
+/**
+ * `mersal.send.redrive.v1`: an operator puts a dead message back; `redrive` is the count it has now. `priority`: its new one, so
+ * that it goes behind what is accepted now.
+ */
 export const sendRedrive = z.object({
   restaurantId: f.restaurantId,
   messageId: f.messageIdText,
   redrive: f.counter,
   requestedBy: z.string(),
+  priority: z.int().min(0).max(10).optional(),
 });
 
 export type SendContent = z.infer<typeof sendContent>;

@@ -1,7 +1,8 @@
 import type { Head, NewMessage } from '../messages/admit-sends.js';
-import type { Retry } from '../messages/admit-retries.js';
+import type { Redrive, Retry } from '../messages/admit-retries.js';
 import type { Ownership } from '../ownership/ownership.js';
 import { LANE, MESSAGE } from '../states.js';
+import { isDoubted } from './dead-letters.js';
 import { fileDead } from './fences.js';
 import { byRank, enter, headOf, reopen, setHead } from './lanes.js';
 import { key, type LaneRow, type MessageRow, NOW, type Tables } from './tables.js';
@@ -52,6 +53,9 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
       bodyHash: given.bodyHash,
       erased: false,
       queued: true,
+      deadReason: null,
+      discardedAt: null,
+      redrivenAt: null,
     };
     tables.messages.set(key(given.tenant, given.u), message);
     tables.bodies.set(key(given.tenant, given.u), { record: given.record, headers: given.headers });
@@ -87,15 +91,13 @@ function comeBack(tables: Tables, message: MessageRow): Head | undefined {
   return entered?.due === NOW ? headOf(entered) : undefined;
 }
 
-/** Dead → waiting by compare-and-set on the redrive count; at its conversation's end, unless that waits for it. */
-export function admitRedrives(
-  tables: Tables,
-  redrives: readonly { readonly tenant: number; readonly u: string; readonly redrive: number }[],
-): Head[] {
+/** Dead → waiting by compare-and-set on the redrive count; at its conversation's end, unless that waits for it. Not where it is in doubt. */
+export function admitRedrives(tables: Tables, redrives: readonly Redrive[]): Head[] {
   const heads: Head[] = [];
-  for (const { tenant, u, redrive } of redrives) {
+  for (const { tenant, u, redrive, priority } of redrives) {
     const message = tables.message(tenant, u);
     if (message?.state !== MESSAGE.dead || message.redrive !== redrive || message.erased) continue;
+    if (message.discardedAt !== null || isDoubted(tables, message)) continue;
     const lane = tables.laneHeadedBy(message);
     Object.assign(message, {
       state: MESSAGE.waiting,
@@ -104,9 +106,12 @@ export function admitRedrives(
       retries: 0,
       // Where its conversation waited for it, it keeps its place.
       seq: lane ? message.seq : tables.nextPlace(),
+      priority: lane ? message.priority : (priority ?? message.priority),
       errorClass: null,
       errorCode: null,
+      deadReason: null,
       changedAt: tables.clock(),
+      redrivenAt: tables.clock(),
     });
     tables.event(message, 'queued');
     if (lane) {

@@ -29,7 +29,7 @@ export function applyCallbacks(
 function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callback): CallbackView {
   const lane = tables.laneHeadedBy(message);
   const attempted = tables.attempt(message.tenant, message.u, attempt);
-  const { state, sid, redrive, retries, acceptedAt, sender, recipient } = message;
+  const { state, sid, redrive, retries, sender, recipient } = message;
   return {
     state,
     attempt: message.attempt,
@@ -45,7 +45,7 @@ function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callba
       : null,
     redrive,
     retries,
-    acceptedAt,
+    acceptedAt: message.redrivenAt ?? message.acceptedAt,
     sender,
     recipient,
     body: FAILED.has(status) ? (tables.bodies.get(key(message.tenant, message.u)) ?? null) : null,

@@ -82,6 +82,9 @@ function file(tables: Tables, given: DirectMessage, partition: number): MessageR
     errorCode: null,
     bodyHash: given.bodyHash,
     erased: false,
+    deadReason: null,
+    discardedAt: null,
+    redrivenAt: null,
     queued: false,
   };
   tables.messages.set(key(given.tenant, given.u), message);

@@ -67,7 +67,7 @@ export function unknownMessages(
     const attempt = tables.attempt(message.tenant, message.u, message.attempt);
     const body = tables.bodies.get(key(message.tenant, message.u));
     if (!attempt || !body) return [];
-    const { tenant, u, tag, lane, redrive, retries, acceptedAt } = message;
+    const { tenant, u, tag, lane, redrive, retries } = message;
     return [
       {
         tenant,
@@ -77,7 +77,7 @@ export function unknownMessages(
         redrive,
         attempt: message.attempt,
         retries,
-        acceptedAt,
+        acceptedAt: message.redrivenAt ?? message.acceptedAt,
         startedAt: attempt.startedAt,
         finishedAt: attempt.finishedAt ?? message.changedAt,
         accountSid: attempt.accountSid ?? '',
@@ -161,6 +161,7 @@ export function decideUnknown(
     }
     case 'dead':
       message.state = MESSAGE.dead;
+      message.deadReason = 'by_operator';
       tables.event(message, 'dead', { detail: { ...sid, reason: 'by_operator' } });
       advance(tables, message);
       return true;

@@ -1,6 +1,7 @@
 import { LedgerError } from '../errors.js';
 import type { Ledger } from '../ledger.js';
 import { TOPIC_ROLES } from '../ownership/ownership.js';
+import { STATE_NAMES } from '../messages/states-of.js';
 import { MESSAGE } from '../states.js';
 import type { Tenant } from '../tenants/tenants.js';
 import { admitRedrives, admitRetries, admitSends } from './admission.js';
@@ -18,6 +19,7 @@ import {
   unknownMessages,
 } from './doubts.js';
 import { readVitals } from './vitals.js';
+import { countDead, discardDead, keepUnfiled, listDead } from './dead-letters.js';
 import { expire, finishUnsent, readyTenants, refill, republishStuckRetries, wake } from './due.js';
 import { liftPause, runningPause, setPause } from './effects.js';
 import { eventPlace, forgetPublished, hasEvent, readEvents } from './events.js';
@@ -25,6 +27,7 @@ import { admission, admittedOffset, heldOf, isOwner, noteRange, requireOwner } f
 import { counts, entryOf, listMessages, viewOf } from './read.js';
 import { prune } from './retention.js';
 import { settle } from './settle.js';
+import { listStuck, retryNow } from './stuck.js';
 import { key, NOW, offsetKey, Tables } from './tables.js';
 
 export type MemoryTenant = Pick<Tenant, 'id' | 'restaurantId' | 'partition' | 'accountSid'> & Partial<Tenant>;
@@ -181,8 +184,23 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     readDeadRecords: async (owned, most) =>
       [...tables.dead.values()].filter((row) => owned.includes(row.partition)).slice(0, most),
     async forgetDeadRecords(numbers) {
-      for (const [id, row] of tables.dead) if (numbers.includes(row.n)) tables.dead.delete(id);
+      for (const [id, row] of tables.dead) {
+        if (!numbers.includes(row.n)) continue;
+        tables.dead.delete(id);
+        keepUnfiled(tables, row);
+      }
     },
+
+    listDead: async (filter, page) => listDead(tables, filter, page),
+    countDead: async (filter) => countDead(tables, filter),
+    discardDead: async (letters) => discardDead(tables, letters),
+    statesOf: async (keys) =>
+      keys.map(({ tenant, u }) => {
+        const message = tables.message(tenant, u);
+        return message && STATE_NAMES.get(message.state);
+      }),
+    listStuck: async (tenant, olderThanMs, most) => listStuck(tables, tenant, olderThanMs, most),
+    retryNow: async (tenant, u) => retryNow(tables, tenant, u),
 
     async cancel(tenant, u, tag) {
       const known = tables.message(tenant, u);
@@ -219,6 +237,9 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         bodyHash: null,
         erased: false,
         queued: true,
+        deadReason: null,
+        discardedAt: null,
+        redrivenAt: null,
       });
       return 'cancelled';
     },

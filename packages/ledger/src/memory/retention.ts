@@ -23,5 +23,9 @@ export function prune(tables: Tables, retention: Retention, most: number): numbe
     .filter(([, row]) => row.erased && older(row, retention.idMs))
     .slice(0, most);
   for (const [id] of forgotten) tables.messages.delete(id);
-  return erased.length + forgotten.length;
+  const unfiled = [...tables.unfiled.values()]
+    .filter((row) => row.filedAt < now - retention.detailMs)
+    .slice(0, most);
+  for (const { u } of unfiled) tables.unfiled.delete(u);
+  return erased.length + forgotten.length + unfiled.length;
 }

@@ -65,6 +65,7 @@ function write(tables: Tables, message: MessageRow, s: Settlement): Head | undef
   message.accountSid = s.accountSid;
   message.errorClass = s.errorClass ?? (s.outcome === null ? message.errorClass : null);
   message.errorCode = s.errorCode ?? null;
+  message.deadReason = s.state === MESSAGE.dead ? ((s.detail['reason'] as string | undefined) ?? null) : null;
   message.changedAt = tables.clock();
   if (s.event !== null) tables.event(message, s.event, { attempt: s.attempt, detail: s.detail });
   if (s.onward === 'advance')

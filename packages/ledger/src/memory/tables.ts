@@ -1,5 +1,6 @@
 import type { AttemptView } from '../messages/read.js';
 import type { DeadEntry } from '../messages/outbox.js';
+import type { UnfiledRecord } from '../messages/unfiled.js';
 import type { TopicRole } from '../ownership/ownership.js';
 import type { LaneState, StoredState } from '../states.js';
 import type { Pause } from '../pauses/pauses.js';
@@ -17,7 +18,7 @@ export interface MessageRow {
   readonly partition: number;
   readonly lane: string;
   readonly conversation: string;
-  readonly priority: number;
+  priority: number;
   readonly sender: string;
   readonly recipient: string;
   seq: number;
@@ -37,6 +38,17 @@ export interface MessageRow {
   erased: boolean;
   /** Its record came through Kafka. */
   queued: boolean;
+  deadReason: string | null;
+  discardedAt: number | null;
+  redrivenAt: number | null;
+}
+
+export interface UnfiledRow extends UnfiledRecord {
+  readonly u: string;
+  readonly reason: string;
+  readonly restaurant: string | null;
+  readonly filedAt: number;
+  discardedAt: number | null;
 }
 
 export interface LaneRow {
@@ -120,6 +132,7 @@ export class Tables {
   readonly attempts = new Map<string, Map<number, AttemptRow>>();
   readonly callbacks = new Map<string, CallbackRow[]>();
   readonly dead = new Map<string, DeadEntry>();
+  readonly unfiled = new Map<string, UnfiledRow>();
   readonly suppressions = new Map<string, Suppression>();
   readonly pauses = new Map<string, PauseRow>();
   outbox: OutboxRow[] = [];

@@ -1,5 +1,6 @@
 import type { Statement } from '../database.js';
 import { LANE, MESSAGE } from '../states.js';
+import { DOUBTED } from './dead-letters.js';
 
 /** A retry's record: it makes the message due, once, where attempt and redrive still are what they were. */
 export interface Retry {
@@ -77,29 +78,53 @@ export function admitRetries(retries: readonly Retry[]): Statement {
   };
 }
 
+/** A dead message is put back, once: where it is dead for the `redrive`th time. */
+export interface Redrive {
+  readonly tenant: number;
+  readonly u: string;
+  readonly redrive: number;
+  /** Its priority from now on; undefined: as it was. */
+  readonly priority?: number | undefined;
+}
+
 /**
- * Dead → waiting by compare-and-set on the redrive count. It gets a new place at its conversation's end, except where the
- * conversation was held for it: there it keeps its own.
+ * Dead → waiting by compare-and-set on the redrive count. In the order of the records each gets a new place at its
+ * conversation's end, except where the conversation was held for it: there it keeps its own, and its priority. One of
+ * which nobody knows whether the provider accepted it stays dead: see DOUBTED.
  */
-export function admitRedrives(
-  redrives: readonly { tenant: number; u: string; redrive: number }[],
-): Statement {
+export function admitRedrives(redrives: readonly Redrive[]): Statement {
   return {
     name: 'admit-redrives',
     text: `
       with i as (
-        select distinct on (tenant, u) * from unnest($1::int[], $2::uuid[], $3::smallint[]) as i(tenant, u, redrive)
+        select d.*, nextval('place') as place from (
+          select distinct on (tenant, u, redrive) *
+            from unnest($1::int[], $2::uuid[], $3::smallint[], $4::smallint[]) with ordinality as i(tenant, u, redrive, priority, o)
+           order by tenant, u, redrive, o) d
+         order by d.o
+      ), h as (
+        select i.*, exists (select from message k join lane l on l.tenant = k.tenant and l.lane = k.lane and l.head = k.u
+                             where k.tenant = i.tenant and k.u = i.u) as held
+          from i
       ), m as (
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', redrive = x.redrive + 1, retries = 0,
-               seq = case when exists (select from lane l where l.tenant = x.tenant and l.lane = x.lane and l.head = x.u)
-                          then x.seq else nextval('place') end, error_class = null, error_code = null, changed_at = clock_timestamp()
-          from i
+               seq = case when i.held then x.seq else i.place end,
+               priority = case when i.held then x.priority else coalesce(i.priority, x.priority) end,
+               error_class = null, error_code = null, dead_reason = null,
+               changed_at = clock_timestamp(), redriven_at = clock_timestamp()
+          from h i
          where x.tenant = i.tenant and x.u = i.u and x.state = ${MESSAGE.dead} and x.redrive = i.redrive and not x.erased
+           and x.discarded_at is null and not ${DOUBTED}
         returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt, x.due
       ), e as (
         insert into outbox (partition, tenant, u, redrive, attempt, state)
         select partition, tenant, u, redrive, attempt, 'queued' from m
       ) ${enterLane([LANE.open, LANE.held])}`,
-    values: [redrives.map((r) => r.tenant), redrives.map((r) => r.u), redrives.map((r) => r.redrive)],
+    values: [
+      redrives.map((r) => r.tenant),
+      redrives.map((r) => r.u),
+      redrives.map((r) => r.redrive),
+      redrives.map((r) => r.priority ?? null),
+    ],
   };
 }

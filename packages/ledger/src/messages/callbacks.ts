@@ -168,7 +168,7 @@ function readViews(callbacks: readonly Callback[]): Statement {
   return {
     name: 'read-callback-views',
     text: `
-      select i.o, m.state, m.attempt, m.account_sid, m.sid, m.redrive, m.retries, extract(epoch from m.accepted_at) * 1000 as accepted_at,
+      select i.o, m.state, m.attempt, m.account_sid, m.sid, m.redrive, m.retries, extract(epoch from coalesce(m.redriven_at, m.accepted_at)) * 1000 as accepted_at,
              m.sender, encode(m.recipient, 'hex') as recipient, b.record, b.headers, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
              a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome
         from unnest($1::int[], $2::uuid[], $3::smallint[], $4::boolean[]) with ordinality i(tenant, u, attempt, failed, o)

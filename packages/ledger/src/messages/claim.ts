@@ -97,7 +97,7 @@ export function claimStatements(
             cross join lateral (select 1 from owner w where w.partition = e.partition and w.epoch = e.epoch offset 0) w
             cross join lateral (
               select m.attempt as attempts, m.tag, m.conversation, m.priority, m.seq, m.redrive, m.retries, m.sender,
-                     m.recipient, m.error_class, m.accepted_at, m.expires_at
+                     m.recipient, m.error_class, coalesce(m.redriven_at, m.accepted_at) as accepted_at, m.expires_at
                 from message m
                where m.tenant = i.tenant and m.u = i.u and m.state + 0 = ${MESSAGE.waiting}
                  and (m.expires_at is null or m.expires_at > clock_timestamp()) offset 0) m

@@ -71,7 +71,8 @@ export function decideUnknown(
     text: `
       with m as (
         update message x set state = ${state}, error_class = null, changed_at = clock_timestamp(),
-               sid = coalesce($3, x.sid), due = ${again ? 'clock_timestamp()' : 'x.due'}
+               sid = coalesce($3, x.sid), due = ${again ? 'clock_timestamp()' : 'x.due'},
+               dead_reason = ${decision === 'dead' ? `'by_operator'` : 'null'}
          where x.tenant = $1 and x.u = $2 and x.state = ${MESSAGE.unknown}
         returning x.tenant, x.u, x.lane, x.partition, x.redrive, x.attempt, x.sid
       ), a as (

@@ -83,7 +83,7 @@ export function unknownMessages(partitions: readonly number[], most: number): St
     name: 'unknown-messages',
     text: `
       select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, a.account_sid, a.outcome = 'unknown' as orphaned, a.counted,
-             extract(epoch from m.accepted_at) * 1000 as accepted_at,
+             extract(epoch from coalesce(m.redriven_at, m.accepted_at)) * 1000 as accepted_at,
              extract(epoch from a.started_at) * 1000 as started_at,
              extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers
         from message m

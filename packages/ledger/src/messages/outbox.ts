@@ -104,11 +104,3 @@ export function toDeadEntry(row: Row): DeadEntry {
     headers: row['headers'] as Record<string, string>,
   };
 }
-
-export function forgetDeadRecords(numbers: readonly string[]): Statement {
-  return {
-    name: 'forget-dead-records',
-    text: 'delete from dead_record where n = any($1::bigint[])',
-    values: [numbers],
-  };
-}

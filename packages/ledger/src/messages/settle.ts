@@ -120,7 +120,8 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
                  retries = greatest(0, x.retries + i.counted - i.refund), due = coalesce(i.due, x.due),
                  sid = coalesce(i.sid, x.sid), account_sid = i.account_sid,
                  error_class = case when i.outcome is null then coalesce(i.error_class, x.error_class) else i.error_class end,
-                 error_code = i.error_code, changed_at = clock_timestamp()
+                 error_code = i.error_code, changed_at = clock_timestamp(),
+                 dead_reason = case when i.state = ${MESSAGE.dead} then i.detail::jsonb->>'reason' end
             from i left join lane l on l.tenant = i.tenant and l.lane = i.lane
            where x.tenant = i.tenant and x.u = i.u
              and ((x.state + 0 = ${MESSAGE.waiting} and l.head = i.u and l.state = ${LANE.sending} and l.attempt = i.attempt)

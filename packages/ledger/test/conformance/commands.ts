@@ -9,7 +9,9 @@ export type Command =
   | { readonly kind: 'claim'; readonly n: number }
   | { readonly kind: 'settle'; readonly n: number; readonly as: keyof typeof ENDS }
   | { readonly kind: 'retry'; readonly n: number }
-  | { readonly kind: 'redrive'; readonly n: number }
+  | { readonly kind: 'redrive'; readonly n: number; readonly priority: number | undefined }
+  | { readonly kind: 'discard'; readonly n: number }
+  | { readonly kind: 'retry_now'; readonly n: number }
   | { readonly kind: 'cancel'; readonly n: number }
   | { readonly kind: 'undecided'; readonly n: number }
   | { readonly kind: 'decide'; readonly n: number; readonly as: 'sent' | 'not_sent' | 'dead' }
@@ -53,7 +55,16 @@ export const commands: fc.Arbitrary<readonly Command[]> = fc.array(
       }),
     },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('retry' as const), n }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('redrive' as const), n }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        kind: fc.constant('redrive' as const),
+        n,
+        priority: fc.constantFrom(undefined, 0, 9),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('discard' as const), n }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('retry_now' as const), n }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), n }) },
     { weight: 1, arbitrary: fc.record({ kind: fc.constant('undecided' as const), n }) },
     {
@@ -153,8 +164,19 @@ export async function play(
       case 'redrive': {
         if (!message) return '';
         const view = await stage.ledger.readMessage(stage.tenant, message.u);
-        return (await stage.redrive(message.u, view?.redrive ?? 0)).map(nameOf).join();
+        const letter = { u: message.u, redrive: view?.redrive ?? 0 };
+        const { priority } = command;
+        return (await stage.redriveAll([priority === undefined ? letter : { ...letter, priority }]))
+          .map(nameOf)
+          .join();
       }
+      case 'discard': {
+        if (!message) return '';
+        const letter = { kind: 'message' as const, tenant: stage.tenant, u: message.u };
+        return String(await stage.ledger.discardDead([letter]));
+      }
+      case 'retry_now':
+        return message ? String(await stage.ledger.retryNow(stage.tenant, message.u)) : '';
       case 'cancel':
         return message ? stage.ledger.cancel(stage.tenant, message.u, message.tag) : '';
       case 'undecided': {
@@ -235,6 +257,10 @@ export async function play(
       `heads ${(await stage.heads()).map(nameOf).toSorted().join()}`,
       ...shown.map((text, index) => `m${index} ${text}`),
       `events ${events.slice(-6).join(', ')}`,
+      `dead ${(await stage.ledger.listDead({ tenant: stage.tenant }, { most: 100, order: 'oldest' }))
+        .map((one) => `${nameOf(one.u)} ${one.reason} ${one.refusal ?? ''} ${one.priority}`)
+        .toSorted()
+        .join()}`,
       `unknown ${(await stage.ledger.unknownMessages([stage.own.partition], 500))
         .filter((one) => mine.has(one.u))
         .map((one) => nameOf(one.u))

@@ -89,7 +89,10 @@ export class Stage {
     return this.ledger.admitSends(this.own, { first, next: first + BigInt(messages.length) }, placed, []);
   }
 
-  async claim(heads: readonly Head[], more: Partial<typeof LIMITS> = {}): Promise<readonly Claim[]> {
+  async claim(
+    heads: readonly Pick<Head, 'tenant' | 'lane' | 'u'>[],
+    more: Partial<typeof LIMITS> = {},
+  ): Promise<readonly Claim[]> {
     return (await this.ledger.claim([this.own], heads, { ...LIMITS, ...more })).claims;
   }
 
@@ -125,16 +128,27 @@ export class Stage {
     return heads.map((head) => head.u);
   }
 
-  async redrive(u: string, redrive = 0): Promise<string[]> {
+  redrive(u: string, redrive = 0): Promise<string[]> {
+    return this.redriveAll([{ u, redrive }]);
+  }
+
+  /** In one batch. */
+  async redriveAll(
+    letters: readonly { u: string; redrive?: number; priority?: number }[],
+  ): Promise<string[]> {
     const first = await this.ledger.admittedOffset(this.own.partition, 'retry');
     const heads = await this.ledger.admitRetries(
       this.own,
-      { first, next: first + 1n },
+      { first, next: first + BigInt(letters.length) },
       [],
-      [{ tenant: this.tenant, u, redrive }],
+      letters.map(({ u, redrive = 0, priority }) => ({ tenant: this.tenant, u, redrive, priority })),
       [],
     );
     return heads.map((head) => head.u);
+  }
+
+  candidate(conversation: string, u: string): Pick<Head, 'tenant' | 'lane' | 'u'> {
+    return { tenant: this.tenant, lane: laneOf(conversation), u };
   }
 }
 
