@@ -5,7 +5,10 @@ export const EXIT = {
   failed: 1,
   /** The call or the settings are wrong; nothing was tried. */
   usage: 2,
-  /** Done, but somebody should look: a topic's settings differ, migrations wait. */
+  /**
+   * Done, but somebody should look: a topic's settings differ, migrations wait, outcomes have to be decided, conversations do
+   * not move, a dead letter that was named can not be put back.
+   */
   attention: 3,
 } as const;
 

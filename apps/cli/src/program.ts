@@ -6,6 +6,7 @@ import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
 import { type PauseChoice, queuePause, queuePauses, queueRelease, queueResume } from './commands/pauses.js';
 import { queueMessage, queueMetrics } from './commands/queue.js';
+import { queueRetry, queueStuck } from './commands/stuck.js';
 import { suppressionsLift, suppressionsList } from './commands/suppressions.js';
 import {
   tenantsCreate,
@@ -20,7 +21,9 @@ import { kafkaConnection } from './connections.js';
 import type { Logger } from '@mersal/telemetry';
 import { EXIT } from './exit-codes.js';
 import { CliError, type Report } from './report.js';
+import { addRecovery } from './programs/recovery-program.js';
 import type { Settings } from './settings.js';
+import type { Terminal } from './terminal.js';
 
 export interface ProgramOptions {
   /** Read when a command runs, so that help needs none. */
@@ -29,10 +32,15 @@ export interface ProgramOptions {
   readonly readInput: () => Promise<string>;
   readonly now: () => number;
   readonly show: (answer: Report) => void;
+  readonly writeErr: (text: string) => void;
+  /** Undefined: nobody is there to be asked. */
+  readonly terminal: () => Terminal | undefined;
+  readonly interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 }
 
 /** The commands and their arguments; what they do is in `commands/`. */
-export function createProgram({ settings, logger, readInput, now, show }: ProgramOptions): Command {
+export function createProgram(options: ProgramOptions): Command {
+  const { settings, logger, readInput, now, show } = options;
   const program = new Command('mersal')
     .description("mersal, the operators' command line")
     .option('--json', 'print one JSON document instead of tables')
@@ -179,6 +187,30 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description('let a conversation go on that waits behind a dead message')
     .argument('<id>')
     .action(async (id: string) => show(await queueRelease(env(), id)));
+
+  queue
+    .command('stuck')
+    .description('conversations that do not move, and why; exits 3 while there are some')
+    .option('--restaurant <restaurant>', "one restaurant's only")
+    .option('--minutes <n>', 'for longer than this', '5')
+    .action(async (given: { restaurant?: string; minutes: string }) => show(await queueStuck(env(), given)));
+  queue
+    .command('retry')
+    .description('make a retry now that waits for its time')
+    .argument('<id>')
+    .action(async (id: string) => show(await queueRetry(env(), id)));
+
+  addRecovery(program, {
+    env,
+    kafka,
+    show,
+    now,
+    writeErr: options.writeErr,
+    interruptible: options.interruptible,
+    get terminal() {
+      return options.terminal();
+    },
+  });
 
   const unknown = program
     .command('unknown')

@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from './exit-codes.js';
 import { createProgram } from './program.js';
 import { CliError, type Report } from './report.js';
 import { type Environment, readSettings } from './settings.js';
+import type { Terminal } from './terminal.js';
 
 export interface CliWorld {
   readonly env: Environment;
@@ -16,6 +17,10 @@ export interface CliWorld {
   /** All of stdin; empty at a terminal. */
   readonly readInput: () => Promise<string>;
   readonly now?: () => number;
+  /** Absent: nobody is there to be asked. */
+  readonly terminal?: Terminal;
+  /** Calls back once, at the user's wish to end; returns how to stop listening. Absent: there is no such wish. */
+  readonly onInterrupt?: (listener: () => void) => () => void;
 }
 
 /** Runs one command line. Never rejects: whatever happens becomes a sentence on stderr and an exit code. */
@@ -27,6 +32,10 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
     logger: cliLogger(world.writeErr, world.env['LOG_LEVEL'] || 'fatal'),
     readInput: world.readInput,
     now: world.now ?? Date.now,
+    writeErr: world.writeErr,
+    // Who asks for JSON is a program, or wants to be treated as one.
+    terminal: () => (asJson ? undefined : world.terminal),
+    interruptible: (work) => interruptible(world, work),
     show: (answer: Report) => {
       exitCode = answer.exitCode;
       world.writeOut(asJson ? `${JSON.stringify(answer.json, undefined, 2)}\n` : `${answer.text}\n`);
@@ -53,6 +62,18 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
     );
   }
   return exitCode;
+}
+
+async function interruptible<T>(world: CliWorld, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const interrupted = new AbortController();
+  const stop = world.onInterrupt?.(() =>
+    interrupted.abort(new CliError('interrupted', 'interrupted', EXIT.failed)),
+  );
+  try {
+    return await work(interrupted.signal);
+  } finally {
+    stop?.();
+  }
 }
 
 function withSubcommands(command: Command): Command[] {

@@ -26,4 +26,5 @@ export { type InRecord, type PartitionBatch, textHeaders } from './in-record.js'
 export type { KafkaLogger } from './kafka-logger.js';
 export type { OutRecord } from './out-record.js';
 export { PublishError, type PublishErrorCode } from './publish-error.js';
+export { type OffsetRange, type ReadRangeOptions, readRange } from './read-range.js';
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js';

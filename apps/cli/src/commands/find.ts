@@ -10,6 +10,16 @@ export async function findTenant(database: Database, restaurantId: string): Prom
   return tenant.id;
 }
 
+/** The database's clock, in ms since 1970: what it stamped is compared with this, not with the clock of whoever asks. */
+export async function databaseNow(database: Database): Promise<number> {
+  const [row] = await database.run({
+    name: 'cli-now',
+    text: 'select extract(epoch from clock_timestamp()) * 1000 as now',
+    values: [],
+  });
+  return Number(row?.['now']);
+}
+
 /** Whose message an id is. */
 export async function findMessage(
   database: Database,

@@ -1,0 +1,332 @@
+import { readConfig } from '@mersal/config';
+import { topicNames } from '@mersal/contracts';
+import { type KafkaConnection, type OffsetRange, readRange } from '@mersal/kafka';
+import {
+  beginReplay,
+  createPostgresLedger,
+  type Database,
+  endReplay,
+  listReplays,
+  readInstallation,
+  readReplay,
+  saveReplay,
+} from '@mersal/ledger';
+import { Pace, replay, type ReplayParts, type Tally } from '@mersal/recovery';
+import { withAdmin, withDatabase } from '../connections.js';
+import { EXIT } from '../exit-codes.js';
+import { timeOf } from '../recovery/dead-selection.js';
+import { withKafka } from '../recovery/kafka-stage.js';
+import { CliError, type Report, report } from '../report.js';
+import type { Environment } from '../settings.js';
+import { table } from '../table.js';
+import { progressLine, type Terminal } from '../terminal.js';
+import { actor } from './audit.js';
+import { rateOf } from './dead-redrive.js';
+import { findTenant } from './find.js';
+
+export interface ReplayChoice {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly restaurant?: string | undefined;
+  readonly partition?: string | undefined;
+  readonly fromOffset?: string | undefined;
+  readonly toOffset?: string | undefined;
+  readonly rate: string;
+  readonly dryRun?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+  /** The id of one that was interrupted. */
+  readonly resume?: string | undefined;
+}
+
+export interface ReplayWorld {
+  readonly terminal: Terminal | undefined;
+  readonly now: () => number;
+  readonly writeErr: (text: string) => void;
+  /** Runs work that the user may interrupt. */
+  readonly interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+}
+
+interface Course {
+  readonly ranges: ReadonlyMap<number, OffsetRange>;
+  readonly restaurantId: string | undefined;
+  readonly asked: Readonly<Record<string, unknown>>;
+  readonly resumed?: { readonly id: string; readonly tally: Tally };
+}
+
+/** Publishes again what the ledger lacks of a part of the log; all else is skipped, with its state. */
+export async function replayLog(
+  env: Environment,
+  connection: () => KafkaConnection,
+  choice: ReplayChoice,
+  world: ReplayWorld,
+): Promise<Report> {
+  const perSecond = rateOf(choice.rate);
+  checkChoice(choice);
+  return withDatabase(env, (database) =>
+    world.interruptible(async (signal) => {
+      const course = choice.resume
+        ? await resumedCourse(database, choice.resume)
+        : await newCourse(env, database, connection(), choice);
+      const parts = await readingParts(env, database, connection(), signal, world.now);
+      const order = { ranges: course.ranges, restaurantId: course.restaurantId };
+      if (choice.dryRun === true) {
+        const tally = await replay(
+          { ...parts, onProgress: (progress) => show(world, progress) },
+          { ...order, dryRun: true },
+        ).finally(() => world.terminal?.progress(''));
+        return told({ ...tally, dryRun: true });
+      }
+      if (choice.yes !== true && world.terminal) {
+        const planned = await replay(parts, { ...order, dryRun: true });
+        const question = `${summary(planned)}\nPublish ${planned.sent} messages again? [y/N] `;
+        if (!(await world.terminal.ask(question)))
+          throw new CliError('not_confirmed', 'nothing was published');
+      }
+      return carryOut(env, database, connection(), course, parts, perSecond, world);
+    }),
+  );
+}
+
+async function carryOut(
+  env: Environment,
+  database: Database,
+  connection: KafkaConnection,
+  course: Course,
+  parts: ReplayParts,
+  perSecond: number,
+  world: ReplayWorld,
+): Promise<Report> {
+  const id =
+    course.resumed?.id ??
+    (await beginReplay(database, {
+      actor: actor(),
+      asked: course.asked,
+      restaurantId: course.restaurantId ?? null,
+      ranges: course.ranges,
+    }));
+  try {
+    const tally = await withKafka(env, database, connection, ({ publisher }) =>
+      replay(
+        {
+          ...parts,
+          publish: (records) => publisher.publish(records),
+          pace: new Pace({ perSecond }),
+          onProgress: async (progress) => {
+            show(world, progress);
+            await saveReplay(database, id, rest(course.ranges, progress.positions), progress.tally);
+          },
+        },
+        {
+          ranges: course.ranges,
+          restaurantId: course.restaurantId,
+          resumed: course.resumed,
+        },
+      ),
+    );
+    await endReplay(database, id, actor(), tally);
+    return told({ ...tally, id });
+  } catch (error) {
+    world.writeErr(`mersal: replay ${id} did not end; it goes on with: mersal replay --resume ${id}\n`);
+    throw error;
+  } finally {
+    world.terminal?.progress('');
+  }
+}
+
+/** What was replayed, and what was interrupted. */
+export async function replayList(env: Environment): Promise<Report> {
+  return withDatabase(env, async (database) => {
+    const items = (await listReplays(database, 100)).map((one) => ({
+      id: one.id,
+      by: one.actor,
+      restaurantId: one.restaurantId,
+      asked: one.asked,
+      ...one.tally,
+      begunAt: new Date(one.begunAt).toISOString(),
+      endedAt: one.endedAt === null ? null : new Date(one.endedAt).toISOString(),
+    }));
+    return report(
+      { items },
+      table(
+        ['replay', 'begun', 'by', 'restaurant', 'sent', 'skipped', 'ended'],
+        items.map((one) => [
+          one.id,
+          one.begunAt,
+          one.by,
+          one.restaurantId ?? 'all',
+          one.sent,
+          one.skipped,
+          one.endedAt ?? 'not: --resume it',
+        ]),
+        'nothing was replayed yet',
+      ),
+    );
+  });
+}
+
+async function readingParts(
+  env: Environment,
+  database: Database,
+  connection: KafkaConnection,
+  signal: AbortSignal,
+  wallClock: () => number,
+): Promise<ReplayParts> {
+  const topics = topicsOf(env);
+  const ledger = createPostgresLedger(database);
+  return {
+    topic: topics.send,
+    wallClock,
+    readSends: (ranges, onRecords) =>
+      readRange({ connection, topic: topics.send, ranges, onRecords, signal }),
+    readOutcomes: async (partitions, since, onRecords) => {
+      const ranges = await withAdmin(connection, async (admin) => {
+        const first = await admin.offsetsForTimestamp(topics.outcomes, since);
+        const ends = await admin.endOffsets(topics.outcomes);
+        return rangesOf(partitions, first, ends);
+      });
+      await readRange({
+        connection,
+        topic: topics.outcomes,
+        ranges,
+        onRecords: async (_partition, records) => onRecords(records),
+        signal,
+      });
+    },
+    tenants: async (restaurantIds) => {
+      const rows = await database.run({
+        name: 'cli-tenant-numbers',
+        text: 'select id, restaurant_id from tenant where restaurant_id = any($1::text[])',
+        values: [restaurantIds],
+      });
+      return new Map(rows.map((row) => [row['restaurant_id'] as string, row['id'] as number]));
+    },
+    statesOf: (keys) => ledger.statesOf(keys),
+    publish: () => Promise.reject(new Error('a dry run publishes nothing')),
+    pace: { slice: 1_000, take: () => Promise.resolve() },
+  };
+}
+
+/** The span is fixed before anything is read: what comes to the log from now on is not part of it. */
+async function newCourse(
+  env: Environment,
+  database: Database,
+  connection: KafkaConnection,
+  choice: ReplayChoice,
+): Promise<Course> {
+  const config = readConfig(env, ['WHATSAPP_SEND_QUEUE_NAME']);
+  const { send } = topicsOf(env);
+  const { partitions: count } = await readInstallation(database, config.WHATSAPP_SEND_QUEUE_NAME);
+  if (choice.restaurant !== undefined) await findTenant(database, choice.restaurant);
+  const all = Array.from({ length: count }, (_, partition) => partition);
+  const partitions = choice.partition === undefined ? all : [Number(choice.partition)];
+  const from = timeOf('--from', choice.from);
+  const to = timeOf('--to', choice.to);
+  const ranges = await withAdmin(connection, async (admin) => {
+    const log = await admin.watermarks(send);
+    const ends = to === undefined ? undefined : await admin.offsetsForTimestamp(send, to);
+    const starts = from === undefined ? undefined : await admin.offsetsForTimestamp(send, from);
+    const high = new Map([...log].map(([partition, marks]) => [partition, marks.high]));
+    const low = new Map([...log].map(([partition, marks]) => [partition, marks.low]));
+    const only = (offset: string | undefined): ReadonlyMap<number, bigint> | undefined =>
+      offset === undefined ? undefined : new Map([[Number(choice.partition), BigInt(offset)]]);
+    return rangesOf(
+      partitions,
+      only(choice.fromOffset) ?? starts ?? low,
+      only(choice.toOffset) ?? ends ?? high,
+    );
+  });
+  const { from: since, to: until, restaurant, partition, fromOffset, toOffset } = choice;
+  return {
+    ranges,
+    restaurantId: restaurant,
+    asked: { from: since, to: until, restaurant, partition, fromOffset, toOffset },
+  };
+}
+
+async function resumedCourse(database: Database, id: string): Promise<Course> {
+  if (!/^[0-9a-f-]{36}$/.test(id))
+    throw new CliError('id_invalid', 'that is not the id of a replay', EXIT.usage);
+  const state = await readReplay(database, id);
+  if (!state) throw new CliError('replay_unknown', 'there is no such replay: see `mersal replay list`');
+  if (state.endedAt !== null) throw new CliError('replay_ended', 'that replay has ended');
+  return {
+    ranges: state.ranges,
+    restaurantId: state.restaurantId ?? undefined,
+    asked: state.asked,
+    resumed: { id, tally: state.tally },
+  };
+}
+
+function checkChoice(choice: ReplayChoice): void {
+  const given = choice.resume ?? choice.from ?? choice.fromOffset;
+  if (given === undefined)
+    throw new CliError('start_missing', 'say where to begin: --from, --from-offset or --resume', EXIT.usage);
+  timeOf('--from', choice.from);
+  timeOf('--to', choice.to);
+  const offsets = [choice.fromOffset, choice.toOffset, choice.partition].filter((text) => text !== undefined);
+  for (const text of offsets) {
+    if (!/^\d{1,18}$/.test(text))
+      throw new CliError('offset_invalid', 'partitions and offsets are whole numbers', EXIT.usage);
+  }
+  if ((choice.fromOffset ?? choice.toOffset) !== undefined && choice.partition === undefined)
+    throw new CliError(
+      'partition_missing',
+      'an offset is one partition’s: name it with --partition',
+      EXIT.usage,
+    );
+}
+
+function topicsOf(env: Environment) {
+  return topicNames(readConfig(env, ['WHATSAPP_SEND_QUEUE_NAME']).WHATSAPP_SEND_QUEUE_NAME);
+}
+
+function rangesOf(
+  partitions: readonly number[],
+  from: ReadonlyMap<number, bigint>,
+  to: ReadonlyMap<number, bigint>,
+): Map<number, OffsetRange> {
+  return new Map(
+    partitions.map((partition) => {
+      const [first, end] = [from.get(partition), to.get(partition)];
+      if (first === undefined || end === undefined)
+        throw new CliError('partition_unknown', `there is no partition ${partition}`, EXIT.usage);
+      return [partition, { from: first, to: end < first ? first : end }];
+    }),
+  );
+}
+
+function rest(
+  ranges: ReadonlyMap<number, OffsetRange>,
+  positions: ReadonlyMap<number, bigint>,
+): Map<number, OffsetRange> {
+  return new Map(
+    [...ranges].map(([partition, { from, to }]) => [
+      partition,
+      { from: positions.get(partition) ?? from, to },
+    ]),
+  );
+}
+
+function show(
+  world: ReplayWorld,
+  progress: { readonly read: bigint; readonly total: bigint; readonly tally: Tally },
+) {
+  const { read, total, tally } = progress;
+  world.terminal?.progress(progressLine(Number(read), Number(total), `records, ${tally.sent} published`));
+}
+
+function told(tally: Tally & { readonly dryRun?: boolean; readonly id?: string }): Report {
+  return report(tally, summary(tally));
+}
+
+function summary(tally: Tally & { readonly dryRun?: boolean }): string {
+  return table(
+    ['messages of the log', ''],
+    [
+      ['matched', tally.matched],
+      [tally.dryRun ? 'would be published again' : 'published again', tally.sent],
+      ['skipped', tally.skipped],
+      ...Object.entries(tally.reasons).map(([reason, n]) => [`  ${reason}`, n]),
+    ],
+  );
+}
