@@ -49,6 +49,25 @@ describe('the command line', () => {
   });
 });
 
+describe('redrive, discard and replay', () => {
+  it('have to be told what, before anything is asked of an engine', async () => {
+    for (const args of [
+      ['dead', 'redrive'],
+      ['dead', 'redrive', '--all', '--code', '63016'],
+      ['dead', 'redrive', '--all', '--priority', '11'],
+      ['dead', 'redrive', '--all', '--rate', '0'],
+      ['dead', 'discard'],
+      ['replay'],
+      ['replay', '--from', 'yesterday'],
+      ['replay', '--from-offset', '3'],
+      ['queue', 'stuck', '--minutes', 'x'],
+    ]) {
+      const { code, err } = await run(...args);
+      expect([args, code, err.includes('DATABASE_URL')]).toEqual([args, 2, false]);
+    }
+  });
+});
+
 describe('a file of restaurants', () => {
   const good = {
     restaurantId: 'r1',

@@ -20,7 +20,7 @@ export interface ReadRangeOptions {
    * reading ends with its error.
    */
   readonly onRecords: (partition: number, records: readonly InRecord[], next: bigint) => Promise<void>;
-  /** Ends the reading; it then rejects with the signal's reason. */
+  /** Ends the reading, behind the call that is under way; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds without a record, while there are some to read, after which it gives up. Default 60,000. */
   readonly stallAfterMs?: number;
@@ -103,6 +103,8 @@ export async function readRange(options: ReadRangeOptions): Promise<void> {
     clearInterval(watch);
     signal?.removeEventListener('abort', onAbort);
     await consumer.close();
+    // Nobody is called any more once this has ended.
+    await calls;
   }
 }
 

@@ -23,12 +23,19 @@ export interface RedriveChoice extends DeadChoice {
   readonly yes?: boolean | undefined;
 }
 
+export interface RedriveWorld {
+  readonly terminal: Terminal | undefined;
+  readonly now: () => number;
+  /** Runs work that the user may interrupt. */
+  readonly interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
+}
+
 /** Dead messages are put back: each once, behind what their conversations have now, at a rate that leaves live messages alone. */
 export async function deadRedrive(
   env: Environment,
   connection: () => KafkaConnection,
   choice: RedriveChoice,
-  world: { readonly terminal: Terminal | undefined; readonly now: () => number },
+  world: RedriveWorld,
 ): Promise<Report> {
   requireSelection(choice);
   const priority = priorityOf(choice.priority);
@@ -51,17 +58,21 @@ export async function deadRedrive(
     const done = await withKafka(env, database, connection(), async (stage) => {
       await audit(database, 'dead.redrive', subjectOf(choice), { ...asked(choice), planned: planned.sent });
       const { publisher, topics, partitions } = stage;
-      return redrive(
-        {
-          ...partsOf(ledger, filter, world.now),
-          publish: (records) => publisher.publish(records),
-          pace: new Pace({ perSecond }),
-          to: { topic: topics.retry, partitions, source: 'cli' },
-          onProgress: ({ sent }) =>
-            world.terminal?.progress(progressLine(sent, planned.sent, 'messages put back')),
-        },
-        order,
-      ).finally(() => world.terminal?.progress(''));
+      return world
+        .interruptible((signal) =>
+          redrive(
+            {
+              ...partsOf(ledger, filter, world.now),
+              publish: (records) => publisher.publish(records),
+              pace: new Pace({ perSecond, signal }),
+              to: { topic: topics.retry, partitions, source: 'cli' },
+              onProgress: ({ sent }) =>
+                world.terminal?.progress(progressLine(sent, planned.sent, 'messages put back')),
+            },
+            order,
+          ),
+        )
+        .finally(() => world.terminal?.progress(''));
     });
     const tally = withOthers(done, others);
     await audit(database, 'dead.redriven', subjectOf(choice), { ...tally });

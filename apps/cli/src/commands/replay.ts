@@ -82,7 +82,7 @@ export async function replayLog(
         if (!(await world.terminal.ask(question)))
           throw new CliError('not_confirmed', 'nothing was published');
       }
-      return carryOut(env, database, connection(), course, parts, perSecond, world);
+      return carryOut(env, database, connection(), course, parts, perSecond, world, signal);
     }),
   );
 }
@@ -95,6 +95,7 @@ async function carryOut(
   parts: ReplayParts,
   perSecond: number,
   world: ReplayWorld,
+  signal: AbortSignal,
 ): Promise<Report> {
   const id =
     course.resumed?.id ??
@@ -110,7 +111,7 @@ async function carryOut(
         {
           ...parts,
           publish: (records) => publisher.publish(records),
-          pace: new Pace({ perSecond }),
+          pace: new Pace({ perSecond, signal }),
           onProgress: async (progress) => {
             show(world, progress);
             await saveReplay(database, id, rest(course.ranges, progress.positions), progress.tally);
