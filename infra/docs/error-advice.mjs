@@ -109,7 +109,7 @@ export const deadAdvice = {
   },
   unknown_restaurant: {
     means: 'The send names a restaurant that is not in the database.',
-    does: 'Create the restaurant, or find out who sends for it.',
+    does: 'Create the restaurant, then `mersal replay` the time at which it came; or find out who sends for it.',
   },
   idempotency_conflict: {
     means: 'Two sends have the same id but different bodies: an Idempotency-Key was used twice.',
@@ -138,7 +138,7 @@ export const deadAdvice = {
   by_operator: {
     means:
       'Nobody could tell whether the provider had accepted it, and an operator decided not to send it again.',
-    does: 'Redrive it if that was wrong; the audit tells who decided.',
+    does: 'The audit tells who decided. It is not put back, as it could arrive twice: where the provider does not have it, send it anew.',
   },
   poison: {
     means: 'Reading this record ended the process three times.',

@@ -20,6 +20,7 @@ import { composeDirect } from './direct/compose-direct.js';
 import { SendNow } from './direct/send-now.js';
 import { eventRoutes } from './events/event-routes.js';
 import { StreamHub } from './events/stream-hub.js';
+import { composeDead } from './dead/compose-dead.js';
 import { FindMessage } from './messages/find-message.js';
 import { LogEnds } from './messages/log-ends.js';
 import { messageRoutes } from './messages/message-routes.js';
@@ -168,6 +169,8 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     metrics,
     wallClock,
   });
+  const log = { connection, topics, publisher, partitions, source };
+  composeDead(routes, { database, ledger, tenants, timeoutMs, logger, wallClock, ...log }, releases);
   const access = metricsAccess(routes, settings.METRICS_AUTH);
   const countQueue = sharedRead(
     async () => {

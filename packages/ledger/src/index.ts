@@ -94,6 +94,7 @@ export {
   saveApiKey,
   validKeys,
 } from './tenants/api-keys.js';
+export { readTenantNumbers } from './tenants/tenant-numbers.js';
 export {
   createKey,
   type KeyPlace,

@@ -1,3 +1,4 @@
+export { type LogOptions, logReaders, type Span, spanOf } from './kafka-log.js';
 export { Pace, type PaceOptions } from './pace.js';
 export {
   type Letter,

@@ -1,6 +1,6 @@
 import { readConfig } from '@mersal/config';
 import { topicNames } from '@mersal/contracts';
-import { type KafkaConnection, type OffsetRange, readRange } from '@mersal/kafka';
+import type { KafkaConnection, OffsetRange } from '@mersal/kafka';
 import {
   beginReplay,
   createPostgresLedger,
@@ -9,10 +9,11 @@ import {
   listReplays,
   readInstallation,
   readReplay,
+  readTenantNumbers,
   saveReplay,
 } from '@mersal/ledger';
-import { Pace, replay, type ReplayParts, type Tally } from '@mersal/recovery';
-import { withAdmin, withDatabase } from '../connections.js';
+import { logReaders, Pace, replay, type ReplayParts, spanOf, type Tally } from '@mersal/recovery';
+import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
 import { timeOf } from '../recovery/dead-selection.js';
 import { withKafka } from '../recovery/kafka-stage.js';
@@ -67,7 +68,7 @@ export async function replayLog(
       const course = choice.resume
         ? await resumedCourse(database, choice.resume)
         : await newCourse(env, database, connection(), choice);
-      const parts = await readingParts(env, database, connection(), signal, world.now);
+      const parts = readingParts(env, database, connection(), signal, world.now);
       const order = { ranges: course.ranges, restaurantId: course.restaurantId };
       if (choice.dryRun === true) {
         const tally = await replay(
@@ -165,42 +166,18 @@ export async function replayList(env: Environment): Promise<Report> {
   });
 }
 
-async function readingParts(
+function readingParts(
   env: Environment,
   database: Database,
   connection: KafkaConnection,
   signal: AbortSignal,
   wallClock: () => number,
-): Promise<ReplayParts> {
-  const topics = topicsOf(env);
+): ReplayParts {
   const ledger = createPostgresLedger(database);
   return {
-    topic: topics.send,
+    ...logReaders({ connection, topics: topicsOf(env), signal }),
     wallClock,
-    readSends: (ranges, onRecords) =>
-      readRange({ connection, topic: topics.send, ranges, onRecords, signal }),
-    readOutcomes: async (partitions, since, onRecords) => {
-      const ranges = await withAdmin(connection, async (admin) => {
-        const first = await admin.offsetsForTimestamp(topics.outcomes, since);
-        const ends = await admin.endOffsets(topics.outcomes);
-        return rangesOf(partitions, first, ends);
-      });
-      await readRange({
-        connection,
-        topic: topics.outcomes,
-        ranges,
-        onRecords: async (_partition, records) => onRecords(records),
-        signal,
-      });
-    },
-    tenants: async (restaurantIds) => {
-      const rows = await database.run({
-        name: 'cli-tenant-numbers',
-        text: 'select id, restaurant_id from tenant where restaurant_id = any($1::text[])',
-        values: [restaurantIds],
-      });
-      return new Map(rows.map((row) => [row['restaurant_id'] as string, row['id'] as number]));
-    },
+    tenants: (restaurantIds) => readTenantNumbers(database, restaurantIds),
     statesOf: (keys) => ledger.statesOf(keys),
     publish: () => Promise.reject(new Error('a dry run publishes nothing')),
     pace: { slice: 1_000, take: () => Promise.resolve() },
@@ -215,32 +192,23 @@ async function newCourse(
   choice: ReplayChoice,
 ): Promise<Course> {
   const config = readConfig(env, ['WHATSAPP_SEND_QUEUE_NAME']);
-  const { send } = topicsOf(env);
   const { partitions: count } = await readInstallation(database, config.WHATSAPP_SEND_QUEUE_NAME);
   if (choice.restaurant !== undefined) await findTenant(database, choice.restaurant);
-  const all = Array.from({ length: count }, (_, partition) => partition);
-  const partitions = choice.partition === undefined ? all : [Number(choice.partition)];
-  const from = timeOf('--from', choice.from);
-  const to = timeOf('--to', choice.to);
-  const ranges = await withAdmin(connection, async (admin) => {
-    const log = await admin.watermarks(send);
-    const ends = to === undefined ? undefined : await admin.offsetsForTimestamp(send, to);
-    const starts = from === undefined ? undefined : await admin.offsetsForTimestamp(send, from);
-    const high = new Map([...log].map(([partition, marks]) => [partition, marks.high]));
-    const low = new Map([...log].map(([partition, marks]) => [partition, marks.low]));
-    const only = (offset: string | undefined): ReadonlyMap<number, bigint> | undefined =>
-      offset === undefined ? undefined : new Map([[Number(choice.partition), BigInt(offset)]]);
-    return rangesOf(
-      partitions,
-      only(choice.fromOffset) ?? starts ?? low,
-      only(choice.toOffset) ?? ends ?? high,
-    );
+  const { from, to, restaurant, partition, fromOffset, toOffset } = choice;
+  if (partition !== undefined && Number(partition) >= count)
+    throw new CliError('partition_unknown', `there is no partition ${partition}`, EXIT.usage);
+  const all = Array.from({ length: count }, (_, number) => number);
+  const ranges = await spanOf(connection, topicsOf(env).send, {
+    partitions: partition === undefined ? all : [Number(partition)],
+    from: timeOf('--from', from),
+    to: timeOf('--to', to),
+    fromOffset: fromOffset === undefined ? undefined : BigInt(fromOffset),
+    toOffset: toOffset === undefined ? undefined : BigInt(toOffset),
   });
-  const { from: since, to: until, restaurant, partition, fromOffset, toOffset } = choice;
   return {
     ranges,
     restaurantId: restaurant,
-    asked: { from: since, to: until, restaurant, partition, fromOffset, toOffset },
+    asked: { from, to, restaurant, partition, fromOffset, toOffset },
   };
 }
 
@@ -279,21 +247,6 @@ function checkChoice(choice: ReplayChoice): void {
 
 function topicsOf(env: Environment) {
   return topicNames(readConfig(env, ['WHATSAPP_SEND_QUEUE_NAME']).WHATSAPP_SEND_QUEUE_NAME);
-}
-
-function rangesOf(
-  partitions: readonly number[],
-  from: ReadonlyMap<number, bigint>,
-  to: ReadonlyMap<number, bigint>,
-): Map<number, OffsetRange> {
-  return new Map(
-    partitions.map((partition) => {
-      const [first, end] = [from.get(partition), to.get(partition)];
-      if (first === undefined || end === undefined)
-        throw new CliError('partition_unknown', `there is no partition ${partition}`, EXIT.usage);
-      return [partition, { from: first, to: end < first ? first : end }];
-    }),
-  );
 }
 
 function rest(

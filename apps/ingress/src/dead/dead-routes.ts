@@ -1,0 +1,142 @@
+import { type Database, type DeadFilter, type DeadLetter, type Ledger, writeAudit } from '@mersal/ledger';
+import { z } from 'zod';
+import { principalOf } from '../auth/authenticate.js';
+import { Problem } from '../problems/problem.js';
+import { problemResponses } from '../problems/problem-schema.js';
+import { within } from '../requests/deadline.js';
+import type { Routes } from '../routes.js';
+import type { TenantDirectory } from '../tenants/tenant-directory.js';
+import { deadLetterBody, deadLetterSchema, decodePlace, encodePlace, uOfLetter } from './dead-letter-body.js';
+
+export interface DeadRoutesOptions {
+  readonly database: Database;
+  readonly ledger: Pick<Ledger, 'listDead' | 'countDead' | 'discardDead'>;
+  readonly tenants: Pick<TenantDirectory, 'find'>;
+  /** Longest wait for the ledger, in ms. */
+  readonly timeoutMs: number;
+}
+
+const MOST_LISTED = 500;
+const SHARED = { tags: ['dead letters'], security: [{ key: [] }] };
+const PROBLEMS = ['unauthorized', 'forbidden', 'not_found', 'store_unavailable'] as const;
+
+/** Which dead letters: in queries and in bodies. */
+export const selection = {
+  restaurantId: z.string().min(1).max(64).describe("one restaurant's only").optional(),
+  code: z.string().min(1).max(64).describe("the provider's code, a reason, or a class of error").optional(),
+  from: z.iso.datetime({ offset: true }).describe('given up since').optional(),
+  to: z.iso.datetime({ offset: true }).describe('given up before').optional(),
+};
+
+export interface Selection {
+  readonly restaurantId?: string | undefined;
+  readonly code?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+export async function filterOf(
+  tenants: Pick<TenantDirectory, 'find'>,
+  { restaurantId, code, from, to }: Selection,
+): Promise<DeadFilter> {
+  const tenant = restaurantId === undefined ? undefined : await tenants.find(restaurantId);
+  if (restaurantId !== undefined && tenant === undefined) throw new Problem('not_found');
+  const ms = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : Date.parse(text);
+  return { tenant: tenant?.id, code, from: ms(from), to: ms(to) };
+}
+
+const params = z.object({ id: z.string() });
+const listQuery = z.object({
+  ...selection,
+  limit: z.coerce.number().int().min(1).max(MOST_LISTED).default(100),
+  cursor: z.string().min(1).max(100).describe('`next` of the page before').optional(),
+});
+const listAnswer = z.object({
+  items: z.array(deadLetterSchema).describe('newest first'),
+  next: z.string().nullable().describe('the cursor of the next page; null on the last'),
+});
+
+/** GET /api/dead, GET and DELETE /api/dead/:id */
+export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): void {
+  const { database, ledger, tenants, timeoutMs } = options;
+
+  const find = async (id: string): Promise<DeadLetter> => {
+    const u = uOfLetter(id);
+    const found =
+      u === undefined
+        ? []
+        : await within('ledger', timeoutMs, ledger.listDead({ us: [u] }, { most: 10, order: 'newest' }));
+    const letter = found.find((one) => deadLetterBody(one).id === id);
+    if (letter === undefined) throw new Problem('not_found');
+    return letter;
+  };
+
+  app.route<{ Querystring: z.infer<typeof listQuery> }>({
+    method: 'GET',
+    url: '/api/dead',
+    onRequest: auth('admin'),
+    schema: {
+      ...SHARED,
+      operationId: 'listDead',
+      summary: 'Dead letters, newest first',
+      querystring: listQuery,
+      response: { 200: listAnswer, ...problemResponses('validation_failed', ...PROBLEMS) },
+    },
+    handler: async (request) => {
+      const { limit, cursor, ...chosen } = request.query;
+      const after = cursor === undefined ? undefined : decodePlace(cursor);
+      const filter = await filterOf(tenants, chosen);
+      const letters = await within(
+        'ledger',
+        timeoutMs,
+        ledger.listDead(filter, { most: limit + 1, order: 'newest', after }),
+      );
+      const page = letters.slice(0, limit);
+      const last = page.at(-1);
+      return {
+        items: page.map(deadLetterBody),
+        next: letters.length > limit && last !== undefined ? encodePlace(last.place) : null,
+      };
+    },
+  });
+
+  app.route<{ Params: z.infer<typeof params> }>({
+    method: 'GET',
+    url: '/api/dead/:id',
+    onRequest: auth('admin'),
+    schema: {
+      ...SHARED,
+      operationId: 'getDead',
+      summary: 'One dead letter',
+      params,
+      response: { 200: deadLetterSchema, ...problemResponses(...PROBLEMS) },
+    },
+    handler: async (request) => deadLetterBody(await find(request.params.id)),
+  });
+
+  app.route<{ Params: z.infer<typeof params> }>({
+    method: 'DELETE',
+    url: '/api/dead/:id',
+    onRequest: auth('admin'),
+    schema: {
+      ...SHARED,
+      operationId: 'discardDead',
+      summary: 'Put a dead letter away for good; a conversation that waits behind it goes on',
+      params,
+      response: {
+        200: z.object({ id: z.string(), discarded: z.literal(true) }),
+        ...problemResponses('conflict', ...PROBLEMS),
+      },
+    },
+    handler: async (request) => {
+      const { id } = request.params;
+      const letter = await find(id);
+      const actor = `key:${principalOf(request).keyId}`;
+      const discarded = await within('ledger', timeoutMs, ledger.discardDead([letter]));
+      if (discarded === 0) throw new Problem('conflict', { detail: 'it was put back meanwhile' });
+      await database.run(writeAudit({ actor, action: 'dead.discard', subject: id }));
+      return { id, discarded: true };
+    },
+  });
+}
