@@ -4,6 +4,7 @@ import {
   encodeHeaders,
   joinMessageId,
   partitionFor,
+  type SendRedrive,
   type SendRequested,
 } from '@mersal/contracts';
 import type { OutRecord } from '@mersal/kafka';
@@ -29,7 +30,7 @@ export interface Posted {
   cancelledAt: number | undefined;
 }
 
-/** What callers do: posts, repeats, cancels, redrives, and records that nobody should have published. */
+/** What callers and operators do: posts, repeats, cancels, redrives, discards, retries, and records that nobody should have published. */
 export class Load {
   readonly posted: Posted[] = [];
   /** Records that can't be filed, as they were. */
@@ -111,6 +112,8 @@ export class Load {
     if (random.chance(0.05)) this.#timeline.after(random.between(0, 5_000), () => this.#cancel(posted));
     if (this.#plan.theme !== 'nothing' && random.chance(0.3))
       this.#timeline.after(random.between(2_000, 30_000), () => void this.#redrive(posted));
+    if (this.#plan.theme !== 'nothing' && random.chance(0.1))
+      this.#timeline.after(random.between(1_000, 20_000), () => void this.#retryNow(posted));
   }
 
   #cancel(posted: Posted): void {
@@ -123,20 +126,41 @@ export class Load {
   async #redrive(posted: Posted): Promise<void> {
     const view = await this.#ledger.readMessage(posted.tenant.id, posted.u);
     if (view?.status !== 'dead') return;
+    const random = this.#random;
+    if (random.chance(0.1)) {
+      const letter = { kind: 'message' as const, tenant: posted.tenant.id, u: posted.u };
+      this.#tell('api', `discards ${short(posted.u)}`);
+      await this.#ledger.discardDead([letter]);
+      // Whoever does not know of it asks for it all the same.
+      if (random.chance(0.5)) return;
+    }
     posted.placeless = true;
     this.#tell('api', `redrives ${short(posted.u)}`);
+    const priority = random.pick([undefined, 0, random.whole(0, 10)]);
     const data = {
       restaurantId: posted.tenant.restaurantId,
       messageId: posted.id,
       redrive: view.redrive,
       requestedBy: 'operator',
+      ...(priority === undefined ? {} : { priority }),
     };
+    const publish = (): void => this.#publishRedrive(data);
+    publish();
+    if (random.chance(0.3)) this.#timeline.after(random.between(0, 20_000), publish);
+  }
+
+  async #retryNow(posted: Posted): Promise<void> {
+    if (await this.#ledger.retryNow(posted.tenant.id, posted.u))
+      this.#tell('api', `has ${short(posted.u)} tried at once`);
+  }
+
+  #publishRedrive(data: SendRedrive): void {
     this.#kafka.append({
       topic: this.#kafka.topics.retry,
       partition: partitionFor(data.restaurantId, this.#kafka.partitions),
       key: data.restaurantId,
       value: encodeEvent('mersal.send.redrive.v1', data),
-      headers: headersOf('mersal.send.redrive.v1', `${posted.id}/redrive/${view.redrive}`),
+      headers: headersOf('mersal.send.redrive.v1', `${data.messageId}/${data.redrive}/redrive`),
     });
   }
 

@@ -152,7 +152,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
   process.on('unhandledRejection', onRejection);
   try {
     await timeline.run(plan.healAt + 1);
-    await untilOver({ plan, timeline, load, ledger, provider, violations });
+    await untilOver({ plan, timeline, load, ledger, kafka, provider, violations });
   } catch (error) {
     violations.push(
       `the run failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
@@ -211,10 +211,11 @@ async function untilOver(world: {
   readonly timeline: Timeline;
   readonly load: Load;
   readonly ledger: ReturnType<typeof createMemoryLedger>;
+  readonly kafka: Kafka;
   readonly provider: Provider;
   readonly violations: string[];
 }): Promise<void> {
-  const { plan, timeline, load, ledger, violations } = world;
+  const { plan, timeline, load, ledger, kafka, violations } = world;
   const deadline = plan.healAt + PATIENCE_MS;
   const partitions = Array.from({ length: plan.partitions }, (_, p) => p);
   let quietSince: number | undefined;
@@ -234,7 +235,14 @@ async function untilOver(world: {
         await ledger.releaseHeld(tenant.id, u);
     const published = (await ledger.readOutbox(partitions, 1)).length === 0;
     const filed = (await ledger.readDeadRecords(partitions, 1)).length === 0;
-    if (!isOver(statuses) || !published || !filed) quietSince = undefined;
+    // A record that nobody could read is no message that is waited for.
+    const read = await Promise.all(
+      partitions.map(
+        async (p) =>
+          (await ledger.admittedOffset(p, 'send')) >= BigInt(kafka.log(kafka.topics.send, p).length),
+      ),
+    );
+    if (!isOver(statuses) || !published || !filed || read.includes(false)) quietSince = undefined;
     else quietSince ??= timeline.now;
     if (quietSince !== undefined && timeline.now - quietSince >= QUIET_MS) return;
   }
