@@ -12,6 +12,8 @@ import { memory } from './parts/memory.js';
 import { neighbour } from './parts/neighbour.js';
 import { priority } from './parts/priority.js';
 import { rate } from './parts/rate.js';
+import { redrive } from './parts/redrive.js';
+import { replay } from './parts/replay.js';
 import { sdkCpu } from './parts/sdk-cpu.js';
 import { takeover } from './parts/takeover.js';
 import { throughput } from './parts/throughput.js';
@@ -28,6 +30,8 @@ import { table } from './table.js';
 const parts: readonly Part[] = [
   rate,
   neighbour,
+  redrive,
+  replay,
   priority,
   throughput,
   sdkCpu,

@@ -1,17 +1,13 @@
 import { type Pipeline, startPipeline } from '@mersal/testkit';
-import { post } from '../../pipeline/test/api.js';
-import { customer, orderText } from '../../pipeline/test/orders.js';
 import { type LedgerView, viewLedger } from '../ledger-view.js';
+import { livePosts } from '../live-traffic.js';
 import { publishBacklog } from '../load.js';
-import { untilSeen, wallClock } from '../moments.js';
 import type { BenchContext, Part, Row } from '../part.js';
 import { median, percentile, spread } from '../spread.js';
 
 const QUIET = ['quiet-0', 'quiet-1', 'quiet-2', 'quiet-3'];
 const NEIGHBOUR = 'neighbour';
 const WAITING = 20_000;
-/** Between two posts of all quiet restaurants together, in ms. */
-const PACE_MS = 50;
 
 /** Two pipelines of the same engines: in one the neighbour has its backlog, in the other it has none. */
 async function run(context: BenchContext): Promise<Row[]> {
@@ -25,15 +21,15 @@ async function run(context: BenchContext): Promise<Row[]> {
   });
   const ledger = viewLedger(crowded.database);
   try {
-    await measure(alone, 50);
-    await measure(crowded, 50);
+    await livePosts(alone, QUIET, 50);
+    await livePosts(crowded, QUIET, 50);
     const p99 = { alone: [] as number[], beside: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
       await ledger.pause(NEIGHBOUR, true);
       await fill(crowded, ledger);
-      p99.alone.push(percentile(await measure(alone, samples), 0.99));
+      p99.alone.push(percentile(await livePosts(alone, QUIET, samples), 0.99));
       await ledger.pause(NEIGHBOUR, false);
-      p99.beside.push(percentile(await measure(crowded, samples), 0.99));
+      p99.beside.push(percentile(await livePosts(crowded, QUIET, samples), 0.99));
       context.say(
         `  round ${round + 1}: p99 alone ${p99.alone.at(-1)?.toFixed(0)} ms, beside the neighbour ${p99.beside.at(-1)?.toFixed(0)} ms`,
       );
@@ -68,27 +64,6 @@ async function fill(pipeline: Pipeline, ledger: LedgerView): Promise<void> {
   const there = await ledger.filed();
   await publishBacklog(pipeline, { messages: missing, restaurants: [NEIGHBOUR], conversationsEach: 500 });
   await ledger.untilFiled(there + missing, 120_000);
-}
-
-/** Posts at a fixed pace; the times from before the POST to the request at the provider, in ms. */
-async function measure(pipeline: Pipeline, samples: number): Promise<number[]> {
-  const startedAt = performance.now();
-  const posted = await Promise.all(
-    Array.from({ length: samples }, async (_, n) => {
-      const due = startedAt + n * PACE_MS;
-      await new Promise((next) => setTimeout(next, due - performance.now()));
-      const at = wallClock();
-      const tenant = pipeline.tenant(QUIET[n % QUIET.length] as string);
-      const id = await post(pipeline, tenant, { phoneNumber: customer(n), text: orderText(n) });
-      return { id, at };
-    }),
-  );
-  const seen = await untilSeen(
-    pipeline.simulator,
-    posted.map((one) => one.id),
-    60_000,
-  );
-  return posted.map(({ id, at }) => (seen.get(id)?.receivedAt ?? Number.NaN) - at);
 }
 
 export const neighbour: Part = {
