@@ -110,9 +110,9 @@ describe('dead letters', () => {
     let next: string | null = null;
     do {
       const after: string[] = next === null ? [] : ['--after', next];
-      const args = ['dead', 'list', '--restaurant', 'grills', '--limit', '5', ...after];
+      const args = ['dead', 'list', '--restaurant', 'grills', '--limit', '8', ...after];
       const one = (await page(...args)).json;
-      expect(one.items.length).toBeLessThanOrEqual(5);
+      expect(one.items.length).toBeLessThanOrEqual(8);
       paged.push(...one.items.map(({ id }) => id));
       next = one.next;
     } while (next !== null);
@@ -257,5 +257,41 @@ describe('dead letters', () => {
     const refused = await tally('dead', 'redrive', '--id', id);
     expect([refused.code, refused.json]).toMatchObject([3, { sent: 0, reasons: { outcome_unknown: 1 } }]);
     expect((await acceptedOf(tenant)).length).toBe(1);
+  });
+});
+
+describe('what stands still', () => {
+  it('is told with its reason, and a retry that waits is made when somebody asks for it', async () => {
+    const tenant = pipeline.tenant('sweets');
+    await pipeline.simulator.faults({
+      rules: [
+        {
+          match: { account: tenant.accountSid },
+          action: 'error',
+          httpStatus: 429,
+          code: 20429,
+          retryAfterS: 3_000,
+        },
+      ],
+    });
+    const id = await post(pipeline, tenant, { phoneNumber: customer(5), text: orderText(5) });
+    await settled(pipeline, tenant, id, ['retrying']);
+    await pipeline.simulator.clearFaults();
+    const stuck = await waitFor(
+      async () => {
+        const answer = await mersal(pipeline, 'queue', 'stuck', '--minutes', '0');
+        const { items } = answer.json as { items: { id: string; reason: string; until: string | null }[] };
+        const item = items.find((one) => one.id === id);
+        return item?.reason === 'retry' ? { code: answer.code, item } : undefined;
+      },
+      { describe: 'the message among those that stand still' },
+    );
+    expect(stuck.code).toBe(3);
+    expect(Date.parse(stuck.item.until ?? '')).toBeGreaterThan(Date.now() + 600_000);
+    // By then the pause that the provider asked for is lifted, too.
+    await ledger.query('update pause set until = clock_timestamp()');
+    expect((await mersal(pipeline, 'queue', 'retry', id)).code).toBe(0);
+    await settled(pipeline, tenant, id, ['sent', 'delivered', 'read']);
+    expect((await acceptedOf(tenant)).filter(({ messageId }) => messageId === id)).toHaveLength(1);
   });
 });
