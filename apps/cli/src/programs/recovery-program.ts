@@ -14,7 +14,7 @@ export interface RecoveryProgram extends ReplayWorld {
   readonly show: (answer: Report) => void;
 }
 
-/** Published a second: live messages do not notice, and 10,000 are back within a minute. */
+/** Messages published a second: 10,000 take 50 s. */
 const RATE = '200';
 
 /** `mersal dead` and `mersal replay`. */

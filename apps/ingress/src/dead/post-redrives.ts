@@ -24,7 +24,7 @@ export interface RedriveRoutesOptions {
 
 /** Of one request; it takes some seconds at most. */
 const MOST = 1_000;
-/** Messages a second: live ones do not notice. */
+/** Messages published a second. */
 const PER_SECOND = 200;
 
 const body = z.strictObject({

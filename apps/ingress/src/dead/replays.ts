@@ -39,7 +39,7 @@ export interface ReplayCourse {
   readonly resumed?: { readonly tally: Tally };
 }
 
-/** Messages a second: live ones do not notice. */
+/** Messages published a second. */
 const PER_SECOND = 200;
 
 /** Replays in the background, one at a time. One that is interrupted with its process is resumed by its id. */
