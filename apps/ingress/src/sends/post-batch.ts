@@ -92,7 +92,7 @@ export function postBatch(
       const sends = good.filter(({ restaurantId }) => !refused.has(restaurantId));
       if (!now && sends.length > 0) await accept.publish(sends, request.beganAt);
       const results = await Promise.all(
-        read.map((one): AcceptedBody | ItemError | Promise<DirectBody | ItemError> => {
+        read.map(async (one): Promise<AcceptedBody | DirectBody | ItemError> => {
           if (!('messageId' in one)) return one;
           if (refused.has(one.restaurantId)) return itemErrorOf(overRate());
           return now ? sendOne(now, one) : acceptedBody(one);

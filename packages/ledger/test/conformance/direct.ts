@@ -171,12 +171,12 @@ export function directKeeps(subject: () => Subject): void {
     for (const target of [{ scope: 'tenant', tenant } as const, senderOf(message)]) {
       await ledger.setPause(target, null, 'audit', 'me');
       expect(await ask(stage, message)).toEqual({ kind: 'paused', until: null });
-      await ledger.liftPause(target);
+      await ledger.liftPause(target, 'ops');
     }
     const until = Math.ceil(subject().now()) + 60_000;
     await ledger.setPause({ scope: 'tenant', tenant }, until, 'audit', 'me');
     expect(await ask(stage, message)).toEqual({ kind: 'paused', until });
-    await ledger.liftPause({ scope: 'tenant', tenant });
+    await ledger.liftPause({ scope: 'tenant', tenant }, 'ops');
 
     const claim = await claimed(stage, message);
     const { recipient } = message;
