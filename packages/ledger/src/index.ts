@@ -1,4 +1,4 @@
-export { type AuditEntry, auditRow, listAudit, writeAudit } from './audit/audit.js';
+export { type AuditEntry, auditRow, listAudit } from './audit/audit.js';
 export {
   addPanes,
   type KeyCounts,

@@ -1,5 +1,6 @@
-import { type Database, type DeadFilter, type DeadLetter, type Ledger, writeAudit } from '@mersal/ledger';
+import { auditRow, type Database, type DeadFilter, type DeadLetter, type Ledger } from '@mersal/ledger';
 import { z } from 'zod';
+import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
 import { Problem } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
@@ -132,10 +133,10 @@ export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): v
     handler: async (request) => {
       const { id } = request.params;
       const letter = await find(id);
-      const actor = `key:${principalOf(request).keyId}`;
+      const actor = actorOf(principalOf(request));
       const discarded = await within('ledger', timeoutMs, ledger.discardDead([letter]));
       if (discarded === 0) throw new Problem('conflict', { detail: 'it was put back meanwhile' });
-      await database.run(writeAudit({ actor, action: 'dead.discard', subject: id }));
+      await database.run(auditRow(actor, 'dead.discard', id));
       return { id, discarded: true };
     },
   });

@@ -1,7 +1,8 @@
 import type { Publisher } from '@mersal/kafka';
-import { type Database, type DeadFilter, type DeadPlace, type Ledger, writeAudit } from '@mersal/ledger';
+import { auditRow, type Database, type DeadFilter, type DeadPlace, type Ledger } from '@mersal/ledger';
 import { Pace, redrive } from '@mersal/recovery';
 import { z } from 'zod';
+import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
 import { Problem } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
@@ -88,7 +89,7 @@ export function redriveRoutes({ app, auth }: Routes, options: RedriveRoutesOptio
         values: [],
       });
       const bounded = { ...filter, to: filter.to ?? Number(clock?.['now']) };
-      const actor = `key:${principalOf(request).keyId}`;
+      const actor = actorOf(principalOf(request));
       const from = cursor === undefined ? undefined : decodePlace(cursor);
       const done = await redrive<DeadPlace>(
         {
@@ -106,7 +107,7 @@ export function redriveRoutes({ app, auth }: Routes, options: RedriveRoutesOptio
         const subject = ids ? ids.join(',').slice(0, 500) : (code ?? 'all');
         const { restaurantId, from: since, to } = request.body;
         const detail = { restaurantId, from: since, to, priority, ...tally };
-        await database.run(writeAudit({ actor, action: 'dead.redriven', subject, detail }));
+        await database.run(auditRow(actor, 'dead.redriven', subject, detail));
       }
       return { ...tally, next: next === undefined ? null : encodePlace(next) };
     },

@@ -1,5 +1,6 @@
 import { type Database, listReplays, readReplay, type ReplayState } from '@mersal/ledger';
 import { z } from 'zod';
+import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
 import { Problem } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
@@ -77,7 +78,7 @@ export function replayRoutes({ app, auth }: Routes, options: ReplayRoutesOptions
     },
     handler: async (request, reply) => {
       const { from, to, restaurantId, resume } = request.body;
-      const actor = `key:${principalOf(request).keyId}`;
+      const actor = actorOf(principalOf(request));
       if ((from === undefined) === (resume === undefined)) {
         const message = 'name one of from and resume';
         throw new Problem('validation_failed', { errors: [{ pointer: '', code: 'required', message }] });

@@ -47,12 +47,3 @@ export async function listAudit(
     detail: row['detail'] as Record<string, unknown>,
   }));
 }
-
-export function writeAudit(entry: {
-  readonly actor: string;
-  readonly action: string;
-  readonly subject: string;
-  readonly detail?: Readonly<Record<string, unknown>>;
-}): Statement {
-  return auditRow(entry.actor, entry.action, entry.subject, entry.detail);
-}

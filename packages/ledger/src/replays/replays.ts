@@ -1,4 +1,4 @@
-import { writeAudit } from '../audit/audit.js';
+import { auditRow } from '../audit/audit.js';
 import type { Database, Row } from '../database.js';
 
 /** Offsets by partition: from the first on, before the second. */
@@ -74,7 +74,7 @@ export async function endReplay(
       text: `update replay set ranges = '{}', tally = $2, saved_at = clock_timestamp(), ended_at = clock_timestamp() where id = $1`,
       values: [id, JSON.stringify(tally)],
     },
-    writeAudit({ actor, action: 'replay.end', subject: id, detail: { ...tally } }),
+    auditRow(actor, 'replay.end', id, { ...tally }),
   ]);
 }
 
