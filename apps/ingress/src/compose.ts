@@ -16,6 +16,8 @@ import { KeyUses } from './auth/key-uses.js';
 import { FIRST_ADMIN_ID, Principals } from './auth/principals.js';
 import { WrongKeys } from './auth/wrong-keys.js';
 import { statusCallbackRoute } from './callbacks/status-callback.js';
+import { composeConsole } from './console/compose-console.js';
+import { Sessions } from './console/sessions.js';
 import { composeDirect } from './direct/compose-direct.js';
 import { SendNow } from './direct/send-now.js';
 import { eventRoutes } from './events/event-routes.js';
@@ -118,7 +120,8 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, releases));
   const uses = new KeyUses({ database, logger, wallClock });
   releases.push('key uses', () => uses.flush());
-  const check = { principals, uses, wrongKeys: new WrongKeys({ ...WRONG_KEYS, now }) };
+  const sessions = new Sessions(Buffer.from(settings.CREDENTIALS_KEY), wallClock);
+  const check = { principals, uses, sessions, wrongKeys: new WrongKeys({ ...WRONG_KEYS, now }) };
 
   const app = await createServer({
     logger,
@@ -190,6 +193,21 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   );
   queueMetricsRoute(routes, access, () => within('ledger', timeoutMs, countQueue()));
   cacheMetricsRoute(routes, access, () => within('ledger', timeoutMs, countCache()));
+  composeConsole(routes, {
+    settings,
+    database,
+    ledger,
+    partitions,
+    check,
+    sessions,
+    countQueue,
+    countCache,
+    validKeys: stillValid,
+    isDraining: () => state === 'draining',
+    timeoutMs,
+    now,
+    wallClock,
+  });
 
   await app.listen({ host: settings.HOST, port: settings.PORT });
   releases.push('server', () => {

@@ -32,6 +32,8 @@ const NAMES = [
   'ID_KEYS',
   'ADMIN_TOKEN_HASH',
   'METRICS_AUTH',
+  'CONSOLE_DIR',
+  'CONSOLE_TRACE_URL',
   'LOG_LEVEL',
   'INSTANCE',
 ] as const;

@@ -34,6 +34,7 @@ it('the OpenAPI document names every route, its key and its problems', async () 
     'get /api/audit',
     'get /api/cache/metrics',
     'get /api/dead',
+    'get /api/dead/groups',
     'get /api/dead/{id}',
     'get /api/events',
     'get /api/keys',

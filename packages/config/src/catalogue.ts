@@ -248,6 +248,12 @@ export const catalogue = {
     '',
     'built files of the console, served by ingress at /console',
   ),
+  CONSOLE_TRACE_URL: variable(
+    optional(z.string().regex(/^https?:\/\/.*\{traceId\}/, 'must be an http address with {traceId} in it')),
+    'URL with {traceId}',
+    '',
+    'where the console shows a trace, e.g. http://127.0.0.1:16686/trace/{traceId}',
+  ),
   LOG_LEVEL: variable(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'must be a level of pino',

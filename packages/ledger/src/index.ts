@@ -71,6 +71,7 @@ export {
   type LiveMember,
   leaveGroup,
   type RateGroupState,
+  readRateMode,
 } from './rate-group/rate-group.js';
 export {
   beginReplay,
@@ -82,6 +83,7 @@ export {
   readReplay,
   saveReplay,
 } from './replays/replays.js';
+export { type RestaurantLoad, readRestaurantLoads } from './tenants/restaurant-loads.js';
 export { recipientOf, type Suppression } from './suppressions/suppressions.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
 export {

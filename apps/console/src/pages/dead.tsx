@@ -9,18 +9,20 @@ const EVERY_MS = 5_000;
 
 interface DeadGroup {
   readonly reason: string;
-  readonly code: string | null;
+  readonly code: number | null;
   readonly restaurantId: string | null;
-  readonly count: number;
-  readonly newest: string;
+  readonly letters: number;
+  readonly newestAt: string;
 }
 
 interface DeadLetter {
   readonly id: string;
   readonly restaurantId: string | null;
   readonly reason: string;
-  readonly diedAt: string;
-  readonly redrivable: boolean;
+  readonly code: number | null;
+  readonly deadAt: string;
+  /** Why it can't be put back; null: it can. */
+  readonly refusal: string | null;
 }
 
 interface Tally {
@@ -83,22 +85,22 @@ export function DeadPage({ query }: { readonly query: Readonly<Record<string, st
                 row.code === null ? (
                   '–'
                 ) : (
-                  <a href={link('dead', undefined, { code: row.code })}>{row.code}</a>
+                  <a href={link('dead', undefined, { code: String(row.code) })}>{row.code}</a>
                 ),
             },
             { name: 'Restaurant', cell: (row) => <bdi>{row.restaurantId ?? '–'}</bdi> },
-            { name: 'Messages', number: true, cell: (row) => count(row.count) },
-            { name: 'Newest', cell: (row) => time(row.newest) },
+            { name: 'Messages', number: true, cell: (row) => count(row.letters) },
+            { name: 'Newest', cell: (row) => time(row.newestAt) },
             {
               name: 'Put back',
               cell: (row) =>
                 row.restaurantId !== null && (
                   <Action
                     label="Redrive"
-                    ask={`${row.count} messages of ${row.restaurantId} are sent again, behind what waits.`}
+                    ask={`${row.letters} messages of ${row.restaurantId} are sent again, behind what waits.`}
                     run={async () => {
                       const said = await redriveAll({
-                        code: row.code ?? row.reason,
+                        code: String(row.code ?? row.reason),
                         restaurantId: row.restaurantId,
                       });
                       changed();
@@ -131,12 +133,12 @@ export function DeadPage({ query }: { readonly query: Readonly<Record<string, st
             },
             { name: 'Restaurant', cell: (row) => <bdi>{row.restaurantId ?? '–'}</bdi> },
             { name: 'Reason', cell: (row) => row.reason },
-            { name: 'Given up', cell: (row) => time(row.diedAt) },
+            { name: 'Given up', cell: (row) => time(row.deadAt) },
             {
               name: 'Do',
               cell: (row) => (
                 <span class="buttons">
-                  {row.redrivable && (
+                  {row.refusal === null && (
                     <Action
                       label="Redrive"
                       run={async () => {

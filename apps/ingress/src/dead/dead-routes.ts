@@ -5,6 +5,7 @@ import { principalOf } from '../auth/authenticate.js';
 import { Problem } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
 import { within } from '../requests/deadline.js';
+import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import { deadLetterBody, deadLetterSchema, decodePlace, encodePlace, uOfLetter } from './dead-letter-body.js';
@@ -58,7 +59,24 @@ const listAnswer = z.object({
   next: z.string().nullable().describe('the cursor of the next page; null on the last'),
 });
 
-/** GET /api/dead, GET and DELETE /api/dead/:id */
+const groupsQuery = z.object(selection);
+const groupsAnswer = z.object({
+  items: z
+    .array(
+      z.object({
+        restaurantId: z.string().nullable(),
+        reason: z.string(),
+        class: z.string().nullable(),
+        code: z.int().nullable(),
+        letters: z.int(),
+        oldestAt: timeText,
+        newestAt: timeText,
+      }),
+    )
+    .describe('the largest first'),
+});
+
+/** GET /api/dead, GET /api/dead/groups, GET and DELETE /api/dead/:id */
 export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): void {
   const { database, ledger, tenants, timeoutMs } = options;
 
@@ -98,6 +116,34 @@ export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): v
       return {
         items: page.map(deadLetterBody),
         next: letters.length > limit && last !== undefined ? encodePlace(last.place) : null,
+      };
+    },
+  });
+
+  app.route<{ Querystring: z.infer<typeof groupsQuery> }>({
+    method: 'GET',
+    url: '/api/dead/groups',
+    onRequest: auth('admin'),
+    schema: {
+      ...SHARED,
+      operationId: 'countDead',
+      summary: 'How many dead letters have one cause',
+      querystring: groupsQuery,
+      response: { 200: groupsAnswer, ...problemResponses('validation_failed', ...PROBLEMS) },
+    },
+    handler: async (request) => {
+      const filter = await filterOf(tenants, request.query);
+      const groups = await within('ledger', timeoutMs, ledger.countDead(filter));
+      return {
+        items: groups.slice(0, MOST_LISTED).map((group) => ({
+          restaurantId: group.restaurantId,
+          reason: group.reason,
+          class: group.errorClass,
+          code: group.errorCode,
+          letters: group.letters,
+          oldestAt: new Date(group.oldestAt).toISOString(),
+          newestAt: new Date(group.newestAt).toISOString(),
+        })),
       };
     },
   });

@@ -50,6 +50,16 @@ export async function beat(
   return { group: toState(row), live: (row['live'] as LiveMember[] | null) ?? [] };
 }
 
+/** How the senders keep the global rate just now. */
+export async function readRateMode(database: Database): Promise<RateGroupState['mode']> {
+  const [row] = await database.run({
+    name: 'read-rate-mode',
+    text: 'select mode from rate_group',
+    values: [],
+  });
+  return row?.['mode'] as RateGroupState['mode'];
+}
+
 /** A new epoch, by compare-and-set. Waits for claims of the old one that are under way; undefined: somebody was first. */
 export async function changeGroup(
   database: Database,
