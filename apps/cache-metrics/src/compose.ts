@@ -1,20 +1,34 @@
 import { topicNames } from '@mersal/contracts';
-import { createConsumer, type KafkaConnection, type PartitionConsumer } from '@mersal/kafka';
+import {
+  createAdmin,
+  createConsumer,
+  createPublisher,
+  type KafkaConnection,
+  type PartitionConsumer,
+} from '@mersal/kafka';
 import { openDatabase } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { AlertPublishing } from './alert-publishing.js';
+import { callWebhook } from './alert-webhook.js';
 import { Counting } from './counting.js';
+import { judgeLedger } from './judging.js';
 import { OffsetCommits } from './offset-commits.js';
+import { noteReading } from './reading.js';
+import { repeat } from './repeat.js';
 import type { Settings } from './settings.js';
 import { startUpkeep } from './upkeep.js';
 
 const GROUP = 'mersal-cache-metrics';
 const COMMIT_EVERY_MS = 1_000;
+const JUDGE_EVERY_MS = 1_000;
+const TELL_EVERY_MS = 1_000;
 
-/** Wires the service: config → Postgres → counting → consumer → probes. */
+/** Wires the service: config → Postgres → counting → consumer → windows → alerts → probes. */
 export async function compose(settings: Settings, logger: Logger, { releases, fail }: Scope): Promise<void> {
   const metrics = createMetrics();
-  const topic = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME).templateEvents;
+  const { templateEvents: topic, templateAlerts } = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
+  const connection = kafkaConnection(settings, logger);
   const database = openDatabase({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL,
@@ -24,7 +38,9 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
   releases.push('postgres', () => database.close());
   releases.push(
     'upkeep',
-    startUpkeep(database, Date.now, (error) => logger.warn({ err: error }, 'old panes could not be removed')),
+    startUpkeep(database, settings.CACHE_HISTORY_DAYS, Date.now, (error) =>
+      logger.warn({ err: error }, 'old panes could not be merged or removed'),
+    ),
   );
 
   const commits = new OffsetCommits(
@@ -41,7 +57,7 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
     metrics,
   });
   const consumer: PartitionConsumer = createConsumer({
-    connection: kafkaConnection(settings, logger),
+    connection,
     groupId: GROUP,
     topics: [topic],
     onAssigned: counting.onAssigned,
@@ -49,12 +65,55 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
     onBatch: counting.onBatch,
     onFatal: fail,
   });
+  const admin = createAdmin({ connection });
+  releases.push('admin', () => admin.close());
+  const partitions = await admin.partitionCount(topic);
   await consumer.start();
   commits.start(COMMIT_EVERY_MS);
   releases.push('consumer', async () => {
     await commits.stop();
     await consumer.close();
   });
+
+  const url = settings.CACHE_ALERT_WEBHOOK_URL;
+  let judgedTo: number | null = null;
+  const watch = async (): Promise<void> => {
+    await noteReading({ admin, database, topic, positions: () => counting.positions(), wallClock: Date.now });
+    for (let more = true; more; ) {
+      const judged = await judgeLedger(database, {
+        partitions,
+        leastRequests: settings.CACHE_ALERT_LEAST_REQUESTS,
+        webhook: url !== undefined,
+      });
+      ({ judgedTo, more } = judged);
+    }
+  };
+  const troubles = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
+  releases.push('windows', repeat(watch, JUDGE_EVERY_MS, troubles('windows could not be judged')));
+  metrics.gauge('mersal_cache_judged_age', () =>
+    judgedTo === null ? null : (Date.now() - judgedTo) / 1_000,
+  );
+
+  const publisher = await createPublisher({ connection });
+  releases.push('publisher', () => publisher.close());
+  const publishing = new AlertPublishing({
+    database,
+    publisher,
+    topic: templateAlerts,
+    partitions: await admin.partitionCount(templateAlerts),
+    logger,
+    metrics,
+  });
+  releases.push(
+    'alerts',
+    repeat(() => publishing.publishAll(), TELL_EVERY_MS, troubles('alerts could not be published')),
+  );
+  if (url !== undefined) {
+    const call = async (): Promise<void> => {
+      while ((await callWebhook({ database, url, logger, metrics, fetch, random: Math.random })) > 0);
+    };
+    releases.push('webhook', repeat(call, TELL_EVERY_MS, troubles('the webhook could not be called')));
+  }
 
   const probes = await listenProbes({
     host: settings.PROBE_HOST,

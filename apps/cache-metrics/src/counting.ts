@@ -1,8 +1,8 @@
+import { type AppendedEvent, foldEvents } from '@mersal/cache-windows';
 import type { Assignment, InRecord, PartitionBatch, PartitionOffset } from '@mersal/kafka';
 import { addPanes, type Database, LedgerError, readCacheOffset, readCacheProducers } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import { decodeTemplateEvent } from './decode.js';
-import { type AppendedEvent, foldEvents } from './fold.js';
 
 export interface CountingOptions {
   readonly database: Database;
@@ -51,6 +51,11 @@ export class Counting {
     return starts;
   };
 
+  /** Up to where each partition of this member is counted. */
+  positions(): ReadonlyMap<number, bigint> {
+    return this.#next;
+  }
+
   readonly onRevoked = (): void => this.#next.clear();
 
   readonly onBatch = async (batch: PartitionBatch): Promise<void> => {
@@ -73,14 +78,15 @@ export class Counting {
     ]);
     const folded = foldEvents(events, highest);
     try {
-      await addPanes(database, partition, { first, next }, folded.panes, folded.producers);
+      await addPanes(database, partition, { first, next, readTo: readTo(batch) }, folded);
     } catch (error) {
       if (!(error instanceof LedgerError) || error.code !== 'offset_gap') throw error;
       await this.#readOnFromLedger(batch);
       return;
     }
     if (batch.isOwned()) this.#next.set(partition, next);
-    for (const [kind, n] of Object.entries({ ...folded.counted, repeated: folded.repeated, undecodable }))
+    const { counted, late, repeated } = folded;
+    for (const [kind, n] of Object.entries({ ...counted, late, repeated, undecodable }))
       if (n > 0) metrics.count('mersal_cache_events', { kind }, n);
     this.#options.counted(partition, next);
   };
@@ -125,4 +131,10 @@ export class Counting {
     this.#next.set(batch.partition, at);
     seek(batch.topic, batch.partition, at);
   }
+}
+
+/** Records of the last one's very millisecond may follow. */
+function readTo({ records }: PartitionBatch): number | null {
+  const last = records.at(-1);
+  return last === undefined ? null : last.timestamp - 1;
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
   admin = createAdmin({ connection });
   publisher = await createPublisher({ connection });
   const settings = topicSettings(topicNames(), { partitions: PARTITIONS, replication: 1 });
-  await admin.ensureTopics(settings.filter((one) => one.topic === topic));
+  await admin.ensureTopics(settings.filter((one) => one.topic.startsWith('template-')));
 });
 afterAll(async () => {
   await publisher.close();

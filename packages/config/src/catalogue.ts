@@ -112,6 +112,25 @@ export const catalogue = {
   ),
   PORT: variable(whole(0, 65_535), 'port', '3000', 'where ingress listens'),
   HOST: variable(z.string().min(1), 'address', '127.0.0.1', 'the address that ingress listens on'),
+  CACHE_ALERT_WEBHOOK_URL: variable(
+    optional(address(['http:', 'https:'])),
+    'URL',
+    '',
+    'where alerts of the template cache are posted as {"text": …}, which Slack understands',
+    { secret: true },
+  ),
+  CACHE_ALERT_LEAST_REQUESTS: variable(
+    whole(2, 1_000_000),
+    'requests',
+    '20',
+    'fewer requests in five minutes open no alert of the template cache',
+  ),
+  CACHE_HISTORY_DAYS: variable(
+    whole(8, 3_650),
+    'days',
+    '30',
+    'how long the counts of the template cache are kept by minute',
+  ),
   PROBE_PORT: variable(
     whole(0, 65_535),
     'port',

@@ -2,6 +2,13 @@ export { decodeHeaders, encodeHeaders, type EventHeaders } from './cloudevents.j
 export { asyncApiDocument, jsonSchemas } from './documents.js';
 export { type CallbackReceived, callbackReceived } from './events/callback.js';
 export { type DecodedEvent, decodeEvent, encodeEvent, rereadEvent } from './events/codec.js';
+export {
+  distinctHashes,
+  type HashSketch,
+  mergeSketches,
+  SKETCH_SIZE,
+  sketchValue,
+} from './events/distinct-hashes.js';
 export { type MessageOutcome, messageOutcome } from './events/outcome.js';
 export { type EventOf, type EventType, eventSchemas, UndecodableRecord } from './events/registry.js';
 export {

@@ -1,14 +1,27 @@
 export { type AuditEntry, auditRow, listAudit } from './audit/audit.js';
 export {
   addPanes,
-  type KeyCounts,
+  type CountedBatch,
+  type CountedRange,
+  type MissCount,
   type PaneCount,
-  pruneCachePanes,
-  readCacheOffset,
-  readCacheProducers,
-  readCacheTotals,
-  readCacheWindow,
-} from './cache-panes.js';
+  type TotalCount,
+} from './cache/add-panes.js';
+export { callAlertWebhook, publishAlertEvents, type WaitingAlertEvent } from './cache/alert-events.js';
+export { type CacheAlert, readCacheAlerts, readCacheAlertsBetween } from './cache/alerts.js';
+export type { KeyCounts } from './cache/counts.js';
+export { type CacheHistoryEntry, readCacheHistory } from './cache/history.js';
+export {
+  type CacheAlertEvent,
+  type Judged,
+  type JudgedWindow,
+  type JudgeOptions,
+  judgeCacheWindows,
+} from './cache/judge-windows.js';
+export { noteCacheReadTo, type ReadTo, readCacheOffset, readCacheProducers } from './cache/offsets.js';
+export { type CacheRetention, pruneCachePanes } from './cache/retention.js';
+export { readCacheSum, readCacheTotals, readCacheWindow } from './cache/totals.js';
+export type { CacheEvidence, CacheWindowSums, CacheWindows } from './cache/windows.js';
 export {
   CredentialError,
   type CredentialKeys,

@@ -144,6 +144,24 @@ export const metricCatalogue = {
     text: 'template cache events counted',
     labels: ['kind'],
   },
+  mersal_cache_alerts: {
+    kind: 'counter',
+    unit: '1',
+    text: 'alerts of the template cache told: opened, updated, closed',
+    labels: ['scope', 'state', 'cause'],
+  },
+  mersal_cache_webhook: {
+    kind: 'counter',
+    unit: '1',
+    text: 'calls of the webhook for alerts, by outcome: done, failed, given_up',
+    labels: ['outcome'],
+  },
+  mersal_cache_judged_age: {
+    kind: 'gauge',
+    unit: 's',
+    text: 'how far the newest judged window of the template cache lies behind',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof metricCatalogue;

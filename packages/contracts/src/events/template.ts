@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { SKETCH_SIZE } from './distinct-hashes.js';
 import * as f from './fields.js';
 
-/** `mersal.template.event.v1`: one look-up or creation in the template cache. */
+/** `mersal.template.event.v1`: one look-up or creation in the template cache, or `count` of a kind that lost their detail. */
 export const templateEvent = z.object({
   kind: z.enum(['hit', 'miss', 'creation']),
   key: z.string().min(1).max(256),
@@ -15,6 +16,18 @@ export const templateEvent = z.object({
   /** The recording process and its running number: a record seen twice is counted once. */
   producer: z.string().min(1).max(128),
   sequence: f.counter,
+  /** How many events it stands for; missing: one. */
+  count: z.int().min(1).optional(),
+  /** Of a record that stands for several: a sketch of the distinct hashes among them (`hash` is one of them). */
+  hashes: z
+    .array(
+      z
+        .int()
+        .min(0)
+        .max(2 ** 48 - 1),
+    )
+    .max(SKETCH_SIZE)
+    .optional(),
 });
 export type TemplateEvent = z.infer<typeof templateEvent>;
 

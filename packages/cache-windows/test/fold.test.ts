@@ -1,7 +1,7 @@
-import type { TemplateEvent } from '@mersal/contracts';
+import { distinctHashes, sketchValue, type TemplateEvent } from '@mersal/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AppendedEvent, foldEvents, PANE_MS } from '../src/fold.js';
+import { type AppendedEvent, foldEvents, PANE_MS } from '@mersal/cache-windows';
 
 const START = 1_790_000_000_000;
 
@@ -14,8 +14,9 @@ const log = fc
       tenant: fc.constantFrom('r1', 'r2'),
       producer: fc.constantFrom('p1', 'p2', 'p3'),
       at: fc.integer({ min: START, max: START + 120_000 }),
-      delay: fc.integer({ min: -20_000, max: 20_000 }),
+      delay: fc.integer({ min: -20_000, max: 40_000 }),
       gap: fc.integer({ min: 1, max: 3 }),
+      count: fc.constantFrom(1, 1, 1, 7),
     }),
     { maxLength: 200 },
   )
@@ -32,7 +33,7 @@ const log = fc
 function sum(folded: ReturnType<typeof foldEvents>): Record<string, number> {
   const totals: Record<string, number> = {};
   for (const pane of folded.panes)
-    for (const kind of ['hits', 'misses', 'creations'] as const) {
+    for (const kind of ['hits', 'misses', 'creations', 'late'] as const) {
       const id = `${pane.key}|${pane.tenant}|${kind}|${pane.pane}`;
       totals[id] = (totals[id] ?? 0) + pane[kind];
     }
@@ -46,20 +47,28 @@ function add(a: Record<string, number>, b: Record<string, number>): Record<strin
 }
 
 describe('folding events into panes', () => {
-  it('counts every event once, in the pane of its time', () => {
+  it('counts every event once, in the pane of its time or, where it came too late for that, as late', () => {
     fc.assert(
       fc.property(log, (events) => {
         const expected: Record<string, number> = {};
         for (const { event, appendedAt } of events) {
           const time = event.at > appendedAt ? appendedAt : event.at;
           const kinds = { hit: 'hits', miss: 'misses', creation: 'creations' };
-          const id = `${event.key}|${event.tenant}|${kinds[event.kind]}|${time - (time % PANE_MS)}`;
-          expected[id] = (expected[id] ?? 0) + 1;
+          const start = time - (time % PANE_MS);
+          const late = appendedAt - (start + PANE_MS) > 10_000;
+          const id = late
+            ? `${event.key}|${event.tenant}|late|${appendedAt - (appendedAt % PANE_MS)}`
+            : `${event.key}|${event.tenant}|${kinds[event.kind]}|${start}`;
+          expected[id] = (expected[id] ?? 0) + (event.count ?? 1);
         }
         const folded = foldEvents(events, new Map());
         expect(sum(folded)).toEqual(expected);
         expect(folded.repeated).toBe(0);
-        expect(folded.counted.hit + folded.counted.miss + folded.counted.creation).toBe(events.length);
+        const all = events.reduce((sum, { event }) => sum + (event.count ?? 1), 0);
+        expect(folded.counted.hit + folded.counted.miss + folded.counted.creation).toBe(all);
+        const totals = folded.totals.reduce((sum, one) => sum + one.hits + one.misses + one.creations, 0);
+        expect(totals).toBe(all);
+        expect(folded.totals.reduce((sum, one) => sum + one.late, 0)).toBe(folded.late);
       }),
     );
   });
@@ -94,6 +103,29 @@ describe('folding events into panes', () => {
         expect(folded.repeated).toBe(to - from);
       }),
     );
+  });
+
+  it('counts distinct hashes of misses, of records that stand for several as well', () => {
+    const miss = (hash: string, sequence: number, more: Partial<TemplateEvent> = {}): AppendedEvent => ({
+      event: { kind: 'miss', key: 'k', tenant: 't', hash, at: START, producer: 'p', sequence, ...more },
+      appendedAt: START,
+    });
+    const hashes = ['c', 'd', 'e'].map(sketchValue).toSorted((a, b) => a - b);
+    const { misses } = foldEvents(
+      [
+        miss('a', 1),
+        miss('a', 2),
+        miss('b', 3),
+        miss('c', 4, { count: 50, hashes }),
+        miss('z', 5, { reason: 'redis_away' }),
+        miss('y', 6, { kind: 'hit' }),
+      ],
+      new Map(),
+    );
+    expect(misses.map(({ reason, misses: n, hashes: of }) => [reason, n, distinctHashes(of)])).toEqual([
+      ['other', 53, 5],
+      ['redis_away', 1, 1],
+    ]);
   });
 
   it('does not take names apart wrongly: a separator within a key stays a part of it', () => {

@@ -1,0 +1,241 @@
+import {
+  type Alert,
+  type AppendedEvent,
+  foldEvents,
+  judgeable,
+  judgeWindow,
+  LATENESS_MS,
+  PANE_MS,
+  ShadowPanes,
+} from '@mersal/cache-windows';
+import type { TemplateAlert, TemplateEvent } from '@mersal/contracts';
+import {
+  addPanes,
+  type Database,
+  migrate,
+  noteCacheReadTo,
+  openDatabase,
+  pruneCachePanes,
+  readCacheAlerts,
+  readCacheHistory,
+  readCacheOffset,
+  readCacheSum,
+} from '@mersal/ledger';
+import { freshDatabase } from '@mersal/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { judgeLedger } from '../src/judging.js';
+
+const START = 1_790_000_000_000;
+const PARTITIONS = 3;
+const options = { partitions: PARTITIONS, leastRequests: 20, webhook: true };
+
+let database: Database;
+let url: string;
+
+beforeEach(async () => {
+  url = await freshDatabase('windows');
+  await migrate(url);
+  database = openDatabase({ url, max: 4, application: 'test', onError: () => {} });
+});
+afterEach(() => database.close());
+
+/** Some minutes of a few keys, each with times of its own in which it is missed. */
+function makeLog(seed: number): AppendedEvent[] {
+  let state = seed;
+  // mulberry32
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  const events: AppendedEvent[] = [];
+  for (let n = 0; n < 3_000; n += 1) {
+    const key = `key-${Math.floor(next() * 4)}`;
+    const time = START + Math.floor(next() * 1_500_000);
+    const bad = (Math.floor((time - START) / 400_000) + Number(key.at(-1))) % 3 === 0;
+    const event: TemplateEvent = {
+      kind: next() < (bad ? 0.9 : 0.1) ? 'miss' : next() < 0.05 ? 'creation' : 'hit',
+      key,
+      tenant: `r${Math.floor(next() * 3)}`,
+      hash: bad && key === 'key-1' ? `h${n}` : 'h',
+      at: time,
+      producer: `p${n % 5}`,
+      sequence: n,
+      ...(next() < 0.1 ? { reason: 'redis_away' } : {}),
+      ...(next() < 0.1 ? { count: 3 } : {}),
+    };
+    events.push({ event, appendedAt: time + Math.floor(next() ** 6 * 40_000) });
+  }
+  return events
+    .toSorted((a, b) => a.appendedAt - b.appendedAt)
+    .map(({ event, appendedAt }, n) => ({ event: { ...event, sequence: n + 1 }, appendedAt }));
+}
+
+const partitionOf = ({ event }: AppendedEvent): number => Number(event.key.at(-1)) % PARTITIONS;
+
+async function toldEvents(): Promise<TemplateAlert[]> {
+  const rows = await database.run({
+    name: 'test-alert-events',
+    text: 'select event from cache_alert_event order by id',
+    values: [],
+  });
+  return rows.map((row) => row['event'] as TemplateAlert);
+}
+
+async function inMemory(log: readonly AppendedEvent[], judgedTo: number): Promise<TemplateAlert[]> {
+  const shadow = new ShadowPanes();
+  shadow.add(foldEvents(log, new Map()));
+  const told: TemplateAlert[] = [];
+  let open: readonly Alert[] = [];
+  const first = Math.min(...[...shadow.panes()].map(({ pane }) => pane));
+  for (let end = first + PANE_MS; end <= judgedTo; end += PANE_MS) {
+    const judged = await judgeWindow(shadow, end, open);
+    told.push(...judged.events);
+    open = judged.alerts.filter(({ closedAt }) => closedAt === null);
+  }
+  return told;
+}
+
+describe('windows over the ledger', () => {
+  it('give the alerts that the same events give in memory, whoever judges when and how batches are cut', async () => {
+    const log = makeLog(7);
+    const batches = new Map<number, AppendedEvent[]>();
+    for (let p = 0; p < PARTITIONS; p += 1)
+      batches.set(
+        p,
+        log.filter((one) => partitionOf(one) === p),
+      );
+    const offsets = new Map<number, bigint>();
+    for (let p = 0; p < PARTITIONS; p += 1) offsets.set(p, await readCacheOffset(database, p));
+    // Partition 2 is read late, in large pieces, the others in small ones, and three judge at once.
+    const done = new Map<number, number>();
+    for (let round = 1; round <= 40; round += 1) {
+      for (const [p, events] of batches) {
+        if (p === 2 && round % 10 !== 0) continue;
+        const from = done.get(p) ?? 0;
+        const to = Math.ceil((events.length * round) / 40);
+        done.set(p, to);
+        const part = events.slice(from, to);
+        const first = offsets.get(p) ?? 0n;
+        const next = first + BigInt(part.length);
+        const readTo = part.at(-1)?.appendedAt ?? null;
+        await addPanes(
+          database,
+          p,
+          { first, next, readTo: readTo === null ? null : readTo - 1 },
+          foldEvents(part, new Map()),
+        );
+        offsets.set(p, next);
+      }
+      await Promise.all([1, 2, 3].map(() => judgeLedger(database, options)));
+    }
+    const end = START + 2_500_000;
+    await noteCacheReadTo(
+      database,
+      [...offsets].map(([partition, next]) => ({ partition, next, readTo: end })),
+    );
+    let judged = await judgeLedger(database, options);
+    while (judged.more) judged = await judgeLedger(database, options);
+    expect(judged.judgedTo).toBe(judgeable(end));
+
+    const told = await toldEvents();
+    expect(told).toEqual(await inMemory(log, judgeable(end)));
+    expect(told.filter(({ state }) => state === 'opened').length).toBeGreaterThan(3);
+    expect(new Set(told.map(({ cause }) => cause))).toContain('hash_churn');
+    expect(told.filter(({ state }) => state === 'closed').length).toBe(
+      told.filter(({ state }) => state === 'opened').length,
+    );
+    const alerts = await readCacheAlerts(database, 0, 1_000);
+    expect(alerts.length).toBe(told.filter(({ state }) => state === 'opened').length);
+  });
+
+  it('wait for a partition that is behind, and for one that nobody has read yet', async () => {
+    const events = makeLog(3).filter((one) => partitionOf(one) === 0);
+    const first = await readCacheOffset(database, 0);
+    const next = first + BigInt(events.length);
+    await addPanes(database, 0, { first, next, readTo: START + 2_000_000 }, foldEvents(events, new Map()));
+    expect(await judgeLedger(database, options)).toMatchObject({ judgedTo: null, events: 0 });
+    for (const partition of [1, 2]) await readCacheOffset(database, partition);
+    await noteCacheReadTo(database, [{ partition: 1, next: 0n, readTo: START + 2_000_000 }]);
+    expect(await judgeLedger(database, options)).toMatchObject({ judgedTo: null });
+    // What moved on meanwhile is not noted: something may lie between.
+    await noteCacheReadTo(database, [{ partition: 2, next: 5n, readTo: START + 2_000_000 }]);
+    expect(await judgeLedger(database, options)).toMatchObject({ judgedTo: null });
+    await noteCacheReadTo(database, [{ partition: 2, next: 0n, readTo: START + 100_000 }]);
+    expect((await judgeLedger(database, options)).judgedTo).toBe(judgeable(START + 100_000));
+  });
+
+  it('judge nothing twice when the transaction fails after the judgement', async () => {
+    const events = makeLog(5);
+    for (let p = 0; p < PARTITIONS; p += 1) {
+      const part = events.filter((one) => partitionOf(one) === p);
+      const first = await readCacheOffset(database, p);
+      const range = { first, next: first + BigInt(part.length), readTo: START + 2_500_000 };
+      await addPanes(database, p, range, foldEvents(part, new Map()));
+    }
+    const broken: Database = {
+      ...database,
+      conversation: (work) =>
+        database.conversation(async (run) => {
+          await work(run);
+          throw new Error('the process dies here');
+        }),
+    };
+    await expect(judgeLedger(broken, options)).rejects.toThrow('dies here');
+    expect(await toldEvents()).toEqual([]);
+    while ((await judgeLedger(database, options)).more);
+    expect(await toldEvents()).toEqual(await inMemory(events, judgeable(START + 2_500_000)));
+  });
+});
+
+describe('old panes', () => {
+  it('become minutes number for number, and never while a window needs them', async () => {
+    const events = makeLog(11);
+    for (let p = 0; p < PARTITIONS; p += 1) {
+      const part = events.filter((one) => partitionOf(one) === p);
+      const first = await readCacheOffset(database, p);
+      const range = { first, next: first + BigInt(part.length), readTo: START + 1_400_000 };
+      await addPanes(database, p, range, foldEvents(part, new Map()));
+    }
+    const history = () =>
+      readCacheHistory(database, { key: 'key-1', from: 0, to: START + 9e6, stepMs: 60_000 });
+    const before = await history();
+    const sum = await readCacheSum(database);
+    const cuts = {
+      panes: START + 9e6,
+      misses: START + 9e6,
+      minutes: 0,
+      producers: 0,
+      alerts: 0,
+    };
+    await pruneCachePanes(database, cuts);
+    const minutes = async () =>
+      Number(
+        (
+          await database.run({
+            name: 'test-minutes',
+            text: 'select count(*) as n from cache_minute',
+            values: [],
+          })
+        )[0]?.['n'],
+      );
+    // Nothing was judged: no window may lose its panes.
+    expect(await minutes()).toBe(0);
+    while ((await judgeLedger(database, options)).more);
+    await pruneCachePanes(database, cuts);
+    expect(await minutes()).toBeGreaterThan(0);
+    expect(await history()).toEqual(before);
+    expect(await readCacheSum(database)).toEqual(sum);
+    expect(before.reduce((n, one) => n + one.late, 0)).toBeGreaterThan(0);
+
+    const told = await toldEvents();
+    for (let p = 0; p < PARTITIONS; p += 1)
+      await noteCacheReadTo(database, [
+        { partition: p, next: await readCacheOffset(database, p), readTo: START + 2_500_000 },
+      ]);
+    while ((await judgeLedger(database, options)).more);
+    expect((await toldEvents()).slice(0, told.length)).toEqual(told);
+    expect(await toldEvents()).toEqual(await inMemory(events, START + 2_500_000 - LATENESS_MS));
+  });
+});
