@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { auditList } from './commands/audit.js';
-import { cacheReport } from './commands/cache.js';
+import { cacheHistory, cacheReport, type HistoryChoice } from './commands/cache.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
@@ -257,8 +257,16 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
   const cache = program.command('cache').description('the template cache');
   cache
     .command('report')
-    .description('hits and misses, all instances')
+    .description('hits and misses, all instances; exits 3 while an alert is open')
     .action(async () => show(await cacheReport(env(), now())));
+  cache
+    .command('history')
+    .description('hits and misses over time')
+    .option('--key <key>', 'of one key (default: all together)')
+    .option('--from <time>', 'ISO 8601 (default: an hour before --to)')
+    .option('--to <time>', 'ISO 8601, not included (default: now)')
+    .option('--step <minutes>', 'minutes a line', '1')
+    .action(async (given: HistoryChoice) => show(await cacheHistory(env(), given, now())));
 
   program
     .command('doctor')

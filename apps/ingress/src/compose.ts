@@ -4,6 +4,7 @@ import {
   createPostgresLedger,
   openDatabase,
   parseCredentialKeys,
+  readCacheHistory,
   readInstallation,
   validKeys,
 } from '@mersal/ledger';
@@ -192,7 +193,10 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     now,
   );
   queueMetricsRoute(routes, access, () => within('ledger', timeoutMs, countQueue()));
-  cacheMetricsRoute(routes, access, () => within('ledger', timeoutMs, countCache()));
+  cacheMetricsRoute(routes, access, {
+    read: () => within('ledger', timeoutMs, countCache()),
+    history: (range) => within('ledger', timeoutMs, readCacheHistory(database, range)),
+  });
   composeConsole(routes, {
     settings,
     database,

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { messageSchema } from '../src/messages/message-body.js';
+import { cacheHistorySchema } from '../src/metrics/cache-history.js';
 import { cacheMetricsSchema } from '../src/metrics/cache-metrics.js';
 import { queueMetricsSchema } from '../src/metrics/queue-metrics.js';
 import { batchAnswer } from '../src/sends/post-batch.js';
@@ -33,6 +34,7 @@ it('the OpenAPI document names every route, its key and its problems', async () 
     'delete /api/pauses',
     'get /api/audit',
     'get /api/cache/metrics',
+    'get /api/cache/metrics/history',
     'get /api/dead',
     'get /api/dead/groups',
     'get /api/dead/{id}',
@@ -95,6 +97,8 @@ it('answers are as documented', async () => {
   expect(queueMetricsSchema.strict().safeParse(queue.body).error).toBeUndefined();
   const cache = await fixture.call('GET', '/api/cache/metrics');
   expect(cacheMetricsSchema.strict().safeParse(cache.body).error).toBeUndefined();
+  const history = await fixture.call('GET', '/api/cache/metrics/history?key=menu');
+  expect(cacheHistorySchema.strict().safeParse(history.body).error).toBeUndefined();
 });
 
 it('/docs shows it, and loads nothing from elsewhere', async () => {

@@ -51,6 +51,10 @@ const PROBES: Readonly<Record<string, Probe>> = {
   'get /api/events': { path: () => `/api/events?restaurantId=${victim.restaurantId}`, status: 403 },
   'get /api/queue/metrics': { path: () => '/api/queue/metrics', status: 403 },
   'get /api/cache/metrics': { path: () => '/api/cache/metrics', status: 403 },
+  'get /api/cache/metrics/history': {
+    path: () => '/api/cache/metrics/history',
+    status: 403,
+  },
   'get /api/dead': admin(() => '/api/dead'),
   'get /api/dead/groups': admin(() => '/api/dead/groups'),
   'get /api/dead/{id}': admin(() => `/api/dead/${messageId}`),

@@ -20,7 +20,7 @@ export {
 } from './cache/judge-windows.js';
 export { noteCacheReadTo, type ReadTo, readCacheOffset, readCacheProducers } from './cache/offsets.js';
 export { type CacheRetention, pruneCachePanes } from './cache/retention.js';
-export { readCacheSum, readCacheTotals, readCacheWindow } from './cache/totals.js';
+export { type CacheTotals, readCacheTotals, readCacheWindow } from './cache/totals.js';
 export type { CacheEvidence, CacheWindowSums, CacheWindows } from './cache/windows.js';
 export {
   CredentialError,

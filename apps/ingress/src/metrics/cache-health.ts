@@ -3,8 +3,16 @@ export interface CacheHealth {
   readonly reasons: string[];
 }
 
-/** `hitRate` is 0–1, null without requests: above 0.95 good, from 0.90 fair, from 0.80 degraded, below poor. */
-export function cacheHealth(hitRate: number | null): CacheHealth {
+/**
+ * `hitRate` is 0–1, null without requests: above 0.95 good, from 0.90 fair, from 0.80 degraded, below poor. `alerts`: what is wrong now,
+ * in words, which adds reasons: a spike hardly moves the rate of all time.
+ */
+export function cacheHealth(hitRate: number | null, alerts: readonly string[] = []): CacheHealth {
+  const { status, reasons } = byRate(hitRate);
+  return { status, reasons: [...reasons, ...alerts] };
+}
+
+function byRate(hitRate: number | null): CacheHealth {
   if (hitRate === null) return { status: 'unknown', reasons: ['no requests yet'] };
   const shown = `the hit rate is ${(hitRate * 100).toFixed(1)} %`;
   if (hitRate > 0.95) return { status: 'good', reasons: [] };
