@@ -1,7 +1,7 @@
 import { setTimeout as sleepFor } from 'node:timers/promises';
 import { topicNames } from '@mersal/contracts';
 import { kafkaConnection } from './events/kafka-environment.js';
-import { EventStream } from './events/event-stream.js';
+import { EventStream, type EventStreamState } from './events/event-stream.js';
 import { type CacheLogger, reasonOf, stderrLogger } from './logger.js';
 import type { CacheMetrics } from './metrics/counts.js';
 import type { CacheHealth } from './metrics/health.js';
@@ -47,8 +47,8 @@ export interface DatabaseReport {
 }
 
 export interface CacheReport {
-  /** This process. `events`: what waits for Kafka, was let go, was published; null without Kafka. */
-  readonly runtime: RuntimeReport & { readonly events: EventStream['state'] | null };
+  /** This process. `events`: what waits for Kafka, was trimmed, was published; null without Kafka. */
+  readonly runtime: RuntimeReport & { readonly events: EventStreamState | null };
   /** Null without DATABASE_URL. */
   readonly database: DatabaseReport | null;
   readonly health: CacheHealth;

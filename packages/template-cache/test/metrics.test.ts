@@ -1,7 +1,9 @@
-import { templateEvent, type TemplateEvent } from '@mersal/contracts';
+import { distinctHashes, templateEvent, type TemplateEvent } from '@mersal/contracts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EventBuffer } from '../src/events/event-buffer.js';
+import { EventSummaries } from '../src/events/event-summaries.js';
+import type { RecordedEvent } from '../src/events/recorded-event.js';
 import { CountsByKey, OTHER_KEYS } from '../src/metrics/counts.js';
 import { healthOf } from '../src/metrics/health.js';
 import { Recorder } from '../src/metrics/recorder.js';
@@ -11,20 +13,20 @@ import { collectingLogger } from './collecting-logger.js';
 const START = 1_790_000_000_000;
 const kind = fc.constantFrom('hit' as const, 'miss' as const, 'creation' as const);
 
-function recorderAt(clock: { now: number }) {
+function recorderAt(clock: { now: number }, kafka = true) {
   const logger = collectingLogger();
-  const events: TemplateEvent[] = [];
+  const events: RecordedEvent[] = [];
   const recorder = new Recorder({
     logger,
     wallClock: () => clock.now,
     defaultTenant: 'default',
-    publish: (event) => events.push(event),
+    ...(kafka ? { publish: (event) => events.push(event) } : {}),
   });
   return { logger, events, recorder };
 }
 
 describe('recording', () => {
-  it('counts everything, in all and by key, and numbers its events without a gap', () => {
+  it('counts everything, in all and by key, and passes each on', () => {
     fc.assert(
       fc.property(fc.array(fc.record({ kind, key: fc.constantFrom('welcome', 'menu', 'x') })), (given) => {
         const { recorder, events } = recorderAt({ now: START });
@@ -38,7 +40,7 @@ describe('recording', () => {
         else expect((hitRate ?? 0) + (missRate ?? 0)).toBeCloseTo(1);
         for (const [key, counts] of Object.entries(recorder.report().byKey))
           expect(counts.hits).toBe(of('hit', key));
-        expect(events.map((event) => event.sequence)).toEqual(given.map((_, n) => n + 1));
+        expect(events.map(({ kind: which, key }) => ({ kind: which, key }))).toEqual(given);
       }),
     );
   });
@@ -47,7 +49,8 @@ describe('recording', () => {
     const { recorder, events } = recorderAt({ now: START });
     recorder.record('hit', 'key', 'hash123', 'sid123', { source: 'database' });
     recorder.record('miss', 'k'.repeat(256), 'h', undefined, { reason: 'r'.repeat(200), restaurantId: 'r1' });
-    for (const event of events) expect(templateEvent.safeParse(event).success).toBe(true);
+    for (const event of events)
+      expect(templateEvent.safeParse({ ...event, producer: 'p', sequence: 1 }).success).toBe(true);
     expect(events[0]).toMatchObject({
       kind: 'hit',
       key: 'key',
@@ -96,7 +99,7 @@ describe('recording', () => {
 describe('a spike of misses', () => {
   it('is told once when it opens and once when it ends', () => {
     const clock = { now: START };
-    const { recorder, logger } = recorderAt(clock);
+    const { recorder, logger } = recorderAt(clock, false);
     const alerts = (): string[] => logger.lines.filter(([level]) => level === 'warn').map(([, line]) => line);
     for (let n = 0; n < 7; n += 1) recorder.record('hit', 'k', 'h', undefined);
     for (let n = 0; n < 12; n += 1) recorder.record('miss', 'k', 'h', undefined);
@@ -148,18 +151,26 @@ describe('health', () => {
   });
 });
 
+describe('a spike of one process among many', () => {
+  it('is no alert: the windows of all processes are judged together', () => {
+    const { recorder, logger } = recorderAt({ now: START });
+    for (let n = 0; n < 100; n += 1) recorder.record('miss', 'k', 'h', undefined);
+    expect(logger.lines.filter(([, line]) => line.includes('🚨'))).toEqual([]);
+    expect(recorder.report().spike).toBe(true);
+  });
+});
+
 describe('events that wait', () => {
-  const event = (sequence: number): TemplateEvent => ({
-    kind: 'hit',
-    key: 'k',
-    hash: 'h',
+  const event = (n: number): RecordedEvent => ({
+    kind: n % 3 === 0 ? 'miss' : 'hit',
+    key: `k${n % 4}`,
+    hash: `h${n % 7}`,
     tenant: 't',
-    at: START,
-    producer: 'p',
-    sequence,
+    at: START + n,
+    ...(n % 2 ? { sid: `HX${n % 5}` } : {}),
   });
 
-  it('leave in order, are bounded, and each is either acknowledged, waiting or counted as let go', () => {
+  it('leave in order, are bounded, and every one of them is counted, trimmed or not', () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant('add' as const), n: fc.nat(30) }),
       fc.record({ do: fc.constant('take' as const), n: fc.integer({ min: 1, max: 15 }) }),
@@ -167,28 +178,73 @@ describe('events that wait', () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        const buffer = new EventBuffer(20);
+        const buffer = new EventBuffer(20, 'p');
         let added = 0;
         let acknowledged = 0;
         let last = 0;
+        let lastDetailed = START;
         let batch: readonly TemplateEvent[] = [];
         for (const { do: what, n } of steps) {
           if (what === 'add') for (let i = 0; i < n; i += 1) buffer.add(event((added += 1)));
           else if (what === 'take') {
             const taken = buffer.take(n);
             if (batch.length > 0) expect(taken).toEqual(batch);
-            else for (const one of taken) expect(one.sequence).toBeGreaterThan(last);
+            else
+              for (const one of taken) {
+                expect(one.sequence).toBe((last += 1));
+                expect(templateEvent.safeParse(one).success).toBe(true);
+                if (one.count !== undefined) continue;
+                expect(one).toEqual({ ...event(one.at - START), producer: 'p', sequence: last });
+                expect(one.at).toBeGreaterThan(lastDetailed);
+                lastDetailed = one.at;
+              }
             batch = taken;
-            last = batch.at(-1)?.sequence ?? last;
           } else {
-            if (what === 'acknowledge') acknowledged += batch.length;
-            buffer[what]();
+            if (what === 'acknowledge') acknowledged += buffer.acknowledge();
+            else buffer.drop();
             batch = [];
           }
-          expect(buffer.size).toBeLessThanOrEqual(20);
-          expect(acknowledged + buffer.size + buffer.trimmed).toBe(added);
+          expect(buffer.detailed).toBeLessThanOrEqual(35);
+          expect(acknowledged + buffer.waiting + buffer.dropped).toBe(added);
         }
       }),
     );
+  });
+
+  it('lose their detail past the bound, but no count by key, pane and reason, and tell distinct hashes', () => {
+    const buffer = new EventBuffer(10);
+    const miss = (n: number): RecordedEvent => ({
+      kind: 'miss',
+      key: 'menu',
+      hash: `h${n}`,
+      tenant: 't',
+      at: START + n * 100,
+      reason: 'redis_away',
+    });
+    for (let n = 0; n < 250; n += 1) buffer.add(miss(n));
+    for (let n = 0; n < 10; n += 1) buffer.add({ ...miss(300), kind: 'hit' });
+    const taken = buffer.take(100);
+    const misses = taken.filter(({ kind: which }) => which === 'miss');
+    expect(misses.map(({ count, hashes }) => [count, distinctHashes(hashes ?? [])])).toEqual([
+      [100, 100],
+      [100, 100],
+      [50, 50],
+    ]);
+    expect(misses.every(({ reason }) => reason === 'redis_away')).toBe(true);
+    expect(new Set(misses.map(({ at }) => Math.floor(at / 10_000))).size).toBe(3);
+    expect(buffer.trimmed).toBe(250);
+  });
+
+  it('are summed up in bounded space, however many keys and panes they have', () => {
+    const summaries = new EventSummaries(50);
+    for (let n = 0; n < 5_000; n += 1)
+      summaries.add({ ...event(n), key: n < 2_000 ? 'k' : `k${n}`, at: START + n * 10_000 });
+    expect(summaries.events).toBe(5_000);
+    const taken = summaries.take(1_000);
+    expect(taken.length).toBeLessThanOrEqual(55);
+    expect(taken.reduce((sum, { count = 0 }) => sum + count, 0)).toBe(5_000);
+    expect(taken.find(({ key, kind: which }) => key === 'k' && which === 'hit')?.count).toBe(1_333);
+    expect(taken.some(({ key }) => key === OTHER_KEYS)).toBe(true);
+    expect(summaries.events).toBe(0);
   });
 });

@@ -10,11 +10,22 @@ import {
 import { type CacheLogger, reasonOf } from '../logger.js';
 import { TemplateCacheError } from '../template-cache-error.js';
 import { EventBuffer } from './event-buffer.js';
+import type { RecordedEvent } from './recorded-event.js';
 
 const MOST_EVENTS = 10_000;
 const BATCH = 500;
 const LINGER_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
+
+export interface EventStreamState {
+  /** Events that wait in memory with their detail. */
+  readonly buffered: number;
+  /** Events that lost their detail so far: they leave as counts. */
+  readonly trimmed: number;
+  /** Events that Kafka refused for good. */
+  readonly dropped: number;
+  readonly published: number;
+}
 
 export interface EventStreamOptions {
   readonly connection: KafkaConnection;
@@ -23,7 +34,8 @@ export interface EventStreamOptions {
 }
 
 /**
- * Publishes events in their order, one batch at a time, connecting with the first.
+ * Publishes events in their order, one batch at a time, connecting with the first. A process that crashes loses what it recorded within
+ * the last second at most while Kafka answers (the pause to gather, and one batch), else what waits.
  *
  *   idle ──event──► lingering ──► publishing ──► idle
  *                                   │    ▲
@@ -44,26 +56,35 @@ export class EventStream {
     this.#options = options;
   }
 
-  get state(): { readonly buffered: number; readonly trimmed: number; readonly published: number } {
-    return { buffered: this.#buffer.size, trimmed: this.#buffer.trimmed, published: this.#published };
+  get state(): EventStreamState {
+    return {
+      buffered: this.#buffer.detailed,
+      trimmed: this.#buffer.trimmed,
+      dropped: this.#buffer.dropped,
+      published: this.#published,
+    };
   }
 
-  add(event: TemplateEvent): void {
+  add(event: RecordedEvent): void {
+    const before = this.#buffer.trimmed;
     this.#buffer.add(event);
-    if (this.#buffer.trimmed === 1)
-      this.#options.logger.warn({}, `template events are trimmed: ${MOST_EVENTS} wait for Kafka already`);
+    if (before === 0 && this.#buffer.trimmed === 1)
+      this.#options.logger.warn(
+        {},
+        `template events are trimmed to counts: ${MOST_EVENTS} wait for Kafka already`,
+      );
     this.#schedule();
   }
 
   /** Publishes all that waits. Throws TemplateCacheError `flush_failed` after `timeoutMs`. */
   async flush(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
-    while (this.#buffer.size > 0) {
+    while (this.#buffer.waiting > 0) {
       const left = deadline - performance.now();
       const failuresBefore = this.#failures;
       if (left > 0) await within(this.#drain(), left);
-      if (this.#buffer.size > 0 && performance.now() >= deadline)
-        throw new TemplateCacheError('flush_failed', `${this.#buffer.size} events wait for Kafka`);
+      if (this.#buffer.waiting > 0 && performance.now() >= deadline)
+        throw new TemplateCacheError('flush_failed', `${this.#buffer.waiting} events wait for Kafka`);
       if (this.#failures > failuresBefore)
         await pause(Math.min(250, Math.max(0, deadline - performance.now())));
     }
@@ -97,7 +118,7 @@ export class EventStream {
   #drain(): Promise<void> {
     this.#draining ??= this.#publishAll().finally(() => {
       this.#draining = undefined;
-      if (this.#buffer.size > 0) this.#schedule();
+      if (this.#buffer.waiting > 0) this.#schedule();
     });
     return this.#draining;
   }
@@ -106,8 +127,7 @@ export class EventStream {
     for (let batch = this.#buffer.take(BATCH); batch.length > 0; batch = this.#buffer.take(BATCH)) {
       try {
         await this.#publish(batch);
-        this.#buffer.acknowledge();
-        this.#published += batch.length;
+        this.#published += this.#buffer.acknowledge();
         this.#failures = 0;
       } catch (error) {
         if (error instanceof PublishError && error.code === 'record_too_large') {
@@ -121,7 +141,7 @@ export class EventStream {
         this.#failures += 1;
         this.#partitions = undefined;
         this.#options.logger.warn(
-          { reason: reasonOf(error), waiting: this.#buffer.size },
+          { reason: reasonOf(error), waiting: this.#buffer.waiting },
           'template events could not be published, trying again',
         );
         return;

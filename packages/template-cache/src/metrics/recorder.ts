@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type { TemplateEvent } from '@mersal/contracts';
+import type { RecordedEvent } from '../events/recorded-event.js';
 import type { CacheLogger } from '../logger.js';
 import { shortHash } from '../hash-data.js';
 import { type CacheEventKind, type CacheMetrics, CountsByKey } from './counts.js';
@@ -28,22 +27,18 @@ export interface RecorderOptions {
   readonly wallClock: () => number;
   readonly defaultTenant: string;
   /** Takes each event; undefined where there is no Kafka. */
-  readonly publish?: (event: TemplateEvent) => void;
-  /** Of this process; with the running number it makes an event unique. */
-  readonly producer?: string;
+  readonly publish?: (event: RecordedEvent) => void;
 }
 
 /** Counts what happens to the cache in this process, tells it to the log, and passes it on. */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #producer: string;
   readonly #counts = new CountsByKey();
   readonly #spikes = new SpikeWatch();
-  #sequence = 0;
+  #saidLocal = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#producer = options.producer ?? randomUUID();
   }
 
   /** @throws RangeError where the key has not 1 to 256 characters, or the hash not 1 to 128 */
@@ -61,20 +56,19 @@ export class Recorder {
     this.#counts.add(kind, key);
     this.#log(kind, key, hash, sid, details);
     const change = this.#spikes.add(kind, at);
-    if (change === 'opened') {
-      const rate = ((this.#spikes.window(at).missRate ?? 0) * 100).toFixed(1);
-      logger.warn({ key }, `🚨 ALERT: Cache miss spike detected! Miss rate: ${rate}%`);
-    } else if (change === 'closed') logger.info({}, 'the spike of cache misses is over');
-    if (publish === undefined) return;
-    this.#sequence += 1;
+    if (change !== undefined) this.#tellSpike(change, key, at);
+    if (publish === undefined) {
+      if (!this.#saidLocal)
+        logger.info({}, 'KAFKA_BROKERS is not set: template events are counted in this process only');
+      this.#saidLocal = true;
+      return;
+    }
     publish({
       kind,
       key,
       hash,
       tenant: (details.restaurantId ?? defaultTenant).slice(0, 64),
       at,
-      producer: this.#producer,
-      sequence: this.#sequence,
       ...(sid === undefined ? {} : { sid: sid.slice(0, 64) }),
       ...(details.source === undefined ? {} : { source: details.source }),
       ...(details.reason === undefined ? {} : { reason: details.reason.slice(0, 64) }),
@@ -92,6 +86,16 @@ export class Recorder {
 
   health(): CacheHealth {
     return healthOf(this.metrics(), this.#spikes.open);
+  }
+
+  /** With Kafka the windows of all processes are judged together, and one alert tells a spike that several of them see. */
+  #tellSpike(change: 'opened' | 'closed', key: string, at: number): void {
+    const { logger, publish } = this.#options;
+    const rate = ((this.#spikes.window(at).missRate ?? 0) * 100).toFixed(1);
+    if (change === 'closed') logger.info({}, 'the spike of cache misses is over');
+    else if (publish === undefined)
+      logger.warn({ key }, `🚨 ALERT: Cache miss spike detected! Miss rate: ${rate}%`);
+    else logger.info({ key }, `${rate}% of this process's look-ups within five minutes were misses`);
   }
 
   #log(
