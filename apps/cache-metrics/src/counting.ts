@@ -1,8 +1,7 @@
-import { type AppendedEvent, foldEvents } from '@mersal/cache-windows';
+import { type AppendedEvent, decodeTemplateEvent, foldEvents } from '@mersal/cache-windows';
 import type { Assignment, InRecord, PartitionBatch, PartitionOffset } from '@mersal/kafka';
 import { addPanes, type Database, LedgerError, readCacheOffset, readCacheProducers } from '@mersal/ledger';
 import type { Logger, Metrics } from '@mersal/telemetry';
-import { decodeTemplateEvent } from './decode.js';
 
 export interface CountingOptions {
   readonly database: Database;

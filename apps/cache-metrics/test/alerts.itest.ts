@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import {
   decodeEvent,
   encodeEvent,
@@ -147,8 +150,22 @@ async function inTopic(keys: readonly string[]): Promise<{ id: string; alert: Te
 const lines = (text: string): string[] =>
   running.flatMap((service) => service.lines.filter((line) => line.includes(text) && line.includes(marker)));
 
+/** The operators' command line, against this test's engines. */
+async function mersal(...args: string[]): Promise<{ exitCode: number; json: Record<string, unknown> }> {
+  const bin = fileURLToPath(new URL('../../cli/bin/mersal.mjs', import.meta.url));
+  const child = execFile(process.execPath, [bin, ...args, '--json'], { env: { ...process.env, ...env } });
+  let out = '';
+  let errors = '';
+  child.stdout?.on('data', (part: string) => (out += part));
+  child.stderr?.on('data', (part: string) => (errors += part));
+  const [exitCode] = (await once(child, 'close')) as [number];
+  if (out === '') throw new Error(`mersal ${args.join(' ')} said nothing but ${errors}`);
+  return { exitCode, json: JSON.parse(out) as Record<string, unknown> };
+}
+
 describe('alerts of cache-metrics', () => {
-  it('are told once to the log, the topic and the webhook, whoever is killed', async () => {
+  it('are told once to the log, the topic and the webhook, whoever is killed, and a replay gives the same', async () => {
+    const began = new Date().toISOString();
     answers = [500, 503];
     const first = await start('cache-metrics-1');
     await start('cache-metrics-2');
@@ -195,7 +212,27 @@ describe('alerts of cache-metrics', () => {
       cause: 'hash_churn',
       msg: expect.stringMatching(/^🚨 ALERT: Cache miss spike detected! Miss rate: 100\.0%/),
     });
-  }, 150_000);
+
+    const same = await mersal('cache', 'replay', '--from', began);
+    expect(same).toMatchObject({ exitCode: 0, json: { equal: true, alertsDiffer: [], minutesDiffer: [] } });
+    expect(same.json['alerts']).toContainEqual(
+      expect.objectContaining({ scope: 'key', key: churn, closedAt: null, cause: 'hash_churn' }),
+    );
+    expect(Number(same.json['records'])).toBeGreaterThanOrEqual(151);
+    await database.run({
+      name: 'test-forget',
+      text: "delete from cache_alert where scope = 'key' and key = $1",
+      values: [churn],
+    });
+    expect(await mersal('cache', 'replay', '--from', began)).toMatchObject({
+      exitCode: 3,
+      json: { equal: false, alertsDiffer: [{ scope: 'key', key: churn, recorded: null }] },
+    });
+    const history = await mersal('cache', 'history', '--key', churn, '--from', began);
+    const items = history.json['items'] as { misses: number }[];
+    expect(items.reduce((sum, { misses }) => sum + misses, 0)).toBe(101);
+    expect((await mersal('cache', 'report')).exitCode).toBe(3);
+  }, 180_000);
 
   it('are told by the next one where the one that opened them died before it told them', async () => {
     const key = `${marker}-orphan`;

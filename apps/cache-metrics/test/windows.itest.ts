@@ -1,12 +1,14 @@
 import {
   type Alert,
   type AppendedEvent,
+  compareReplay,
   foldEvents,
   judgeable,
   judgeWindow,
   LATENESS_MS,
   PANE_MS,
   ShadowPanes,
+  SPIKE_LIMITS,
 } from '@mersal/cache-windows';
 import type { TemplateAlert, TemplateEvent } from '@mersal/contracts';
 import {
@@ -17,7 +19,10 @@ import {
   openDatabase,
   pruneCachePanes,
   readCacheAlerts,
+  readCacheAlertsBetween,
+  readCacheFirstTimes,
   readCacheHistory,
+  readCacheMinutes,
   readCacheOffset,
   readCacheTotals,
 } from '@mersal/ledger';
@@ -237,5 +242,63 @@ describe('old panes', () => {
     while ((await judgeLedger(database, options)).more);
     expect((await toldEvents()).slice(0, told.length)).toEqual(told);
     expect(await toldEvents()).toEqual(await inMemory(events, START + 2_500_000 - LATENESS_MS));
+  });
+});
+
+describe('a replay', () => {
+  it('gives the same counts and alerts as the first time, from any minute on, and tells what differs', async () => {
+    const events = makeLog(13);
+    for (let p = 0; p < PARTITIONS; p += 1) {
+      const part = events.filter((one) => partitionOf(one) === p);
+      const first = await readCacheOffset(database, p);
+      const range = { first, next: first + BigInt(part.length), readTo: START + 2_500_000 };
+      await addPanes(database, p, range, foldEvents(part, new Map()));
+    }
+    while ((await judgeLedger(database, options)).more);
+    const minute = (n: number): number => Math.floor(START / 60_000 + n) * 60_000;
+    const replay = async (from: number, to: number) => {
+      const shadow = new ShadowPanes();
+      // As the log would be read: from some time before the range on, without what came earlier.
+      shadow.add(
+        foldEvents(
+          events.filter(({ appendedAt }) => appendedAt >= from - 620_000),
+          new Map(),
+        ),
+      );
+      for (const [key, at] of await readCacheFirstTimes(database)) shadow.noteFirst(key, at);
+      const recorded = {
+        minutes: await readCacheMinutes(database, from, to),
+        alerts: (await readCacheAlertsBetween(database, from, to)) as readonly Alert[],
+      };
+      return compareReplay(shadow, recorded, { from, to, limits: SPIKE_LIMITS });
+    };
+    for (const from of [0, 3, 9, 14]) {
+      const { minutesDiffer, alertsDiffer, windows, minutes } = await replay(minute(from), minute(30));
+      expect({ minutesDiffer, alertsDiffer }).toEqual({ minutesDiffer: [], alertsDiffer: [] });
+      expect(windows).toBe((30 - from) * 6);
+      expect(minutes).toBeGreaterThan(20);
+    }
+    expect((await replay(minute(0), minute(30))).alerts.length).toBeGreaterThan(2);
+
+    await pruneCachePanes(database, {
+      panes: START + 9e6,
+      misses: START + 9e6,
+      minutes: 0,
+      producers: 0,
+      alerts: 0,
+    });
+    expect((await replay(minute(0), minute(30))).minutesDiffer).toEqual([]);
+    await database.run({
+      name: 'test-tamper',
+      text: `
+        with a as (update cache_minute set hits = hits + 1 where (key, tenant, minute) =
+                     (select key, tenant, minute from cache_minute order by minute, key, tenant limit 1))
+        delete from cache_alert where scope = 'global'`,
+      values: [],
+    });
+    const different = await replay(minute(0), minute(30));
+    expect(different.minutesDiffer).toHaveLength(1);
+    expect(different.alertsDiffer.length).toBeGreaterThan(0);
+    expect(different.alertsDiffer.every((one) => one.recorded === null && one.scope === 'global')).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { auditList } from './commands/audit.js';
 import { cacheHistory, cacheReport, type HistoryChoice } from './commands/cache.js';
+import { cacheReplay, type ReplayChoice } from './commands/cache-replay.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
@@ -267,6 +268,14 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .option('--to <time>', 'ISO 8601, not included (default: now)')
     .option('--step <minutes>', 'minutes a line', '1')
     .action(async (given: HistoryChoice) => show(await cacheHistory(env(), given, now())));
+  cache
+    .command('replay')
+    .description(
+      'count and judge events of the log once more, beside what was recorded; exits 3 when they differ',
+    )
+    .requiredOption('--from <time>', 'ISO 8601')
+    .option('--to <time>', 'ISO 8601 (default: as far as windows were judged)')
+    .action(async (given: ReplayChoice) => show(await cacheReplay(env(), kafka(), given)));
 
   program
     .command('doctor')

@@ -1,3 +1,4 @@
+export { decodeTemplateEvent } from './decode.js';
 export { type Cause, type Diagnosis, diagnoseAll, diagnoseKey, type Evidence } from './diagnosis.js';
 export { type AppendedEvent, foldEvents, type Folded } from './fold.js';
 export {
@@ -23,3 +24,11 @@ export {
 } from './panes.js';
 export { ShadowPanes } from './shadow.js';
 export { SPIKE_LIMITS, type SpikeLimits, spikeStep } from './spike.js';
+export {
+  type AlertDifference,
+  compareReplay,
+  type MinuteCounts,
+  type MinuteDifference,
+  type Recorded,
+  type ReplayReport,
+} from './replay.js';

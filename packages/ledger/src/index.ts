@@ -19,6 +19,12 @@ export {
   judgeCacheWindows,
 } from './cache/judge-windows.js';
 export { noteCacheReadTo, type ReadTo, readCacheOffset, readCacheProducers } from './cache/offsets.js';
+export {
+  readCacheFirstTimes,
+  readCacheJudgedTo,
+  readCacheMinutes,
+  type RecordedMinute,
+} from './cache/recorded.js';
 export { type CacheRetention, pruneCachePanes } from './cache/retention.js';
 export { type CacheTotals, readCacheTotals, readCacheWindow } from './cache/totals.js';
 export type { CacheEvidence, CacheWindowSums, CacheWindows } from './cache/windows.js';

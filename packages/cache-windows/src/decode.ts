@@ -1,8 +1,10 @@
 import { decodeEvent, type TemplateEvent, UndecodableRecord } from '@mersal/contracts';
-import type { InRecord } from '@mersal/kafka';
 
 /** The event of a record, or why it has none. */
-export function decodeTemplateEvent(record: InRecord): { event: TemplateEvent } | { reason: string } {
+export function decodeTemplateEvent(record: {
+  readonly headers: Readonly<Record<string, Buffer>>;
+  readonly value: Buffer | null;
+}): { event: TemplateEvent } | { reason: string } {
   try {
     const decoded = decodeEvent(record.headers, record.value);
     if (decoded.type !== 'mersal.template.event.v1')
