@@ -7,6 +7,7 @@ import {
   type TemplateCacheOptions,
   type TemplateOptions,
 } from './template-cache.js';
+import type { TemplateToWarm, Warmed, WarmUpOptions } from './warm-up.js';
 
 let current: TemplateCache | undefined;
 
@@ -32,6 +33,17 @@ export async function getCachedContentSid(
 
 export async function forgetContentSid(key: string, sid: string, options?: TemplateOptions): Promise<void> {
   await cache().forgetContentSid(key, sid, options);
+}
+
+export async function purgeAccount(account: string): Promise<number> {
+  return cache().purgeAccount(account);
+}
+
+export async function warmUp(
+  templates: readonly TemplateToWarm[],
+  options?: WarmUpOptions,
+): Promise<Warmed[]> {
+  return cache().warmUp(templates, options);
 }
 
 export function recordCacheHit(key: string, hash: string, sid?: string, details?: CacheEventDetails): void {

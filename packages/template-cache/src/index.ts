@@ -7,11 +7,13 @@ export {
   getCachedContentSid,
   getCacheMetrics,
   getCacheReport,
+  purgeAccount,
   recordCacheCreation,
   recordCacheHit,
   recordCacheMiss,
   startMetricsLogging,
   stopMetricsLogging,
+  warmUp,
 } from './default-cache.js';
 export { hashData } from './hash-data.js';
 export type { CacheLogger } from './logger.js';
@@ -27,3 +29,4 @@ export {
   type TemplateOptions,
 } from './template-cache.js';
 export { TemplateCacheError, type TemplateCacheErrorCode } from './template-cache-error.js';
+export type { TemplateToWarm, Warmed, WarmUpOptions, WarmUpProgress } from './warm-up.js';

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { type CacheLogger, reasonOf } from './logger.js';
 import type { CacheEventDetails, Recorder } from './metrics/recorder.js';
 import { TemplateCacheError } from './template-cache-error.js';
-import { friendlyNameOf, identityDigest, type TemplateIdentity } from './template-identity.js';
+import { friendlyNameOf, type TemplateIdentity } from './template-identity.js';
 import type { DatabaseTier } from './tiers/database-tier.js';
 import type { RedisTier } from './tiers/redis-tier.js';
 
@@ -17,6 +17,8 @@ export type TemplateFinder = (friendlyName: string) => Promise<string | undefine
 export interface SidCacheTimes {
   /** How long this process trusts its memory, in ms. */
   readonly memoryMs: number;
+  /** How much longer it answers from memory while it looks again in the background, in ms. */
+  readonly staleMs: number;
   /** How long a creator, with its finder, may take, in ms. The lock holds longer. */
   readonly creatorMs: number;
   /** How long a failed creation is not tried again here, in ms. */
@@ -42,10 +44,32 @@ const MOST_SIDS = 10_000;
 const LOCK_MARGIN_MS = 5_000;
 const WARN_EVERY_MS = 30_000;
 
+/** Between looks in the background that failed. */
+const RENEW_PAUSE_MS = 5_000;
+/** How long a removal explains a miss. */
+const GONE_MS = 600_000;
+
+interface Remembered {
+  readonly identity: TemplateIdentity;
+  readonly sid: string;
+  /** Monotonic milliseconds. */
+  renewAt: number;
+}
+
+interface LookUp {
+  readonly found: Found | undefined;
+  /** It was removed lately, by whatever process. */
+  readonly gone: boolean;
+  readonly redisAway: boolean;
+}
+
 type Found = { readonly sid: string; readonly source: 'memory' | 'redis' | 'database' };
 
 /**
  * SIDs by identity, in three tiers, created once.
+ *
+ *   memory, fresh ──► answered
+ *   memory, stale ──► answered, and looked up in the background: renewed, replaced, or dropped where nobody knows it any more
  *
  *   memory ──► Redis ──► Postgres ──► lock in Redis ──► look again ──► find ──► create ──► row in Postgres (the first one counts)
  *                                         │ held by another                                   └──► Redis, memory
@@ -56,14 +80,18 @@ type Found = { readonly sid: string; readonly source: 'memory' | 'redis' | 'data
  */
 export class SidCache {
   readonly #options: SidCacheOptions;
-  readonly #memory: LRUCache<string, string>;
+  readonly #memory: LRUCache<string, Remembered>;
+  /** What was removed here lately. */
+  readonly #gone: LRUCache<string, true>;
   readonly #failures: LRUCache<string, { readonly error: unknown }>;
   readonly #underWay = new Map<string, Promise<string>>();
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SidCacheOptions) {
     this.#options = options;
-    this.#memory = new LRUCache({ max: MOST_SIDS, ttl: options.times.memoryMs });
+    // Deadlines by the given clock; the library's own would be another one.
+    this.#memory = new LRUCache({ max: MOST_SIDS });
+    this.#gone = new LRUCache({ max: MOST_SIDS, ttl: GONE_MS });
     this.#failures = new LRUCache({ max: MOST_SIDS, ttl: options.times.failureMs });
   }
 
@@ -74,10 +102,11 @@ export class SidCache {
     creator: TemplateCreator,
     find: TemplateFinder | undefined,
   ): Promise<string> {
-    const id = identityDigest(identity);
+    // The hash covers account and key.
+    const id = identity.hash;
     const { recorder } = this.#options;
     const details = (more: CacheEventDetails): CacheEventDetails => ({ restaurantId: tenant, ...more });
-    const remembered = this.#memory.get(id);
+    const remembered = this.#remembered(id);
     if (remembered !== undefined) {
       recorder.record('hit', identity.key, identity.hash, remembered, details({ source: 'memory' }));
       return remembered;
@@ -99,10 +128,69 @@ export class SidCache {
 
   /** Forgets the SID in every tier, if it still is this one: the provider says that it is gone. */
   async forget(identity: TemplateIdentity, sid: string): Promise<void> {
-    const id = identityDigest(identity);
-    if (this.#memory.get(id) === sid) this.#memory.delete(id);
-    await this.#options.database?.remove(identity, sid);
-    await this.#besides('forget', (redis) => redis.remove(identity, sid));
+    const here = this.#forgetHere(identity, sid);
+    const stored = (await this.#options.database?.remove(identity, sid)) ?? here;
+    if (stored) this.#gone.set(identity.hash, true);
+    await this.#besides('forget', (redis) => redis.remove(identity, sid, stored, GONE_MS));
+  }
+
+  /**
+   * Forgets all of an account: it is another's now. Returns how many there were in the table of templates; without Postgres what Redis
+   * has stays, as nobody can list it. Other processes answer from memory until they look again.
+   */
+  async purge(account: string): Promise<number> {
+    for (const { identity, sid } of this.#memory.values())
+      if (identity.account === account) this.#forgetHere(identity, sid);
+    const removed = (await this.#options.database?.removeAccount(account)) ?? [];
+    for (const { identity, sid } of removed) {
+      this.#gone.set(identity.hash, true);
+      await this.#besides('purge', (redis) => redis.remove(identity, sid, true, GONE_MS));
+    }
+    return removed.length;
+  }
+
+  #forgetHere(identity: TemplateIdentity, sid: string): boolean {
+    if (this.#memory.get(identity.hash)?.sid !== sid) return false;
+    this.#gone.set(identity.hash, true);
+    return this.#memory.delete(identity.hash);
+  }
+
+  /** What memory answers; looks again in the background where it is stale. */
+  #remembered(id: string): string | undefined {
+    const entry = this.#memory.get(id);
+    if (!entry) return undefined;
+    const now = this.#options.now();
+    if (now < entry.renewAt) return entry.sid;
+    if (now >= entry.renewAt + this.#options.times.staleMs) {
+      this.#memory.delete(id);
+      return undefined;
+    }
+    entry.renewAt = now + RENEW_PAUSE_MS;
+    void this.#renew(id, entry);
+    return entry.sid;
+  }
+
+  async #renew(id: string, entry: Remembered): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      const { found, redisAway } = await this.#lookUp(entry.identity);
+      if (this.#memory.peek(id) !== entry) return;
+      if (found) this.#remember(entry.identity, found.sid);
+      // Not found where there was nobody to ask is no answer.
+      else if (!redisAway || this.#options.database) this.#memory.delete(id);
+    } catch (error) {
+      logger.debug(
+        { reason: reasonOf(error), key: entry.identity.key },
+        'a template could not be looked up again',
+      );
+    }
+  }
+
+  #remember(identity: TemplateIdentity, sid: string): void {
+    const { now, times, redis, database } = this.#options;
+    // Where there is nothing else to ask, memory is the cache.
+    const renewAt = redis || database ? now() + times.memoryMs : Number.POSITIVE_INFINITY;
+    this.#memory.set(identity.hash, { identity, sid, renewAt });
   }
 
   async #lookUpOrCreate(
@@ -113,8 +201,18 @@ export class SidCache {
     find: TemplateFinder | undefined,
   ): Promise<string> {
     const { recorder } = this.#options;
-    const found = await this.#lookUp(id, identity);
+    const miss = (reason: string): void =>
+      recorder.record('miss', identity.key, identity.hash, undefined, { reason, restaurantId: tenant });
+    let looked: LookUp;
+    try {
+      looked = await this.#lookUp(identity);
+    } catch (error) {
+      miss('database_away');
+      throw error;
+    }
+    const { found } = looked;
     if (found) {
+      this.#remember(identity, found.sid);
       recorder.record('hit', identity.key, identity.hash, found.sid, {
         source: found.source,
         restaurantId: tenant,
@@ -122,8 +220,7 @@ export class SidCache {
       return found.sid;
     }
     const failed = this.#failures.get(id);
-    const reason = failed ? 'creation_failed' : 'not_cached';
-    recorder.record('miss', identity.key, identity.hash, undefined, { reason, restaurantId: tenant });
+    miss(failed ? 'creation_failed' : this.#reasonOf(identity, looked));
     if (failed)
       throw new TemplateCacheError(
         'creation_suppressed',
@@ -133,17 +230,21 @@ export class SidCache {
     return this.#createOnce(id, identity, tenant, creator, find);
   }
 
-  async #lookUp(id: string, identity: TemplateIdentity): Promise<Found | undefined> {
+  #reasonOf(identity: TemplateIdentity, { gone, redisAway }: LookUp): string {
+    if (gone || this.#gone.has(identity.hash)) return 'invalidated';
+    // With Postgres it is no reason: there nothing was found either.
+    return redisAway && !this.#options.database ? 'redis_away' : 'not_cached';
+  }
+
+  async #lookUp(identity: TemplateIdentity): Promise<LookUp> {
     const fast = await this.#besides('look-up', (redis) => redis.get(identity));
-    if (fast !== undefined) {
-      this.#memory.set(id, fast);
-      return { sid: fast, source: 'redis' };
-    }
+    const redisAway = this.#options.redis !== undefined && fast === undefined;
+    const gone = fast?.gone ?? false;
+    if (fast?.sid !== undefined) return { found: { sid: fast.sid, source: 'redis' }, gone, redisAway };
     const sid = await this.#options.database?.get(identity);
-    if (sid === undefined) return undefined;
-    this.#memory.set(id, sid);
+    if (sid === undefined) return { found: undefined, gone, redisAway };
     await this.#besides('store', (redis) => redis.put(identity, sid));
-    return { sid, source: 'database' };
+    return { found: { sid, source: 'database' }, gone, redisAway };
   }
 
   async #createOnce(
@@ -161,8 +262,10 @@ export class SidCache {
       const lock = await this.#lock(identity, lockMs);
       if (lock !== 'held') {
         try {
-          const found = await this.#lookUp(id, identity);
-          return found ? found.sid : await this.#create(id, identity, tenant, creator, find, lock);
+          const { found } = await this.#lookUp(identity);
+          if (!found) return await this.#create(id, identity, tenant, creator, find, lock);
+          this.#remember(identity, found.sid);
+          return found.sid;
         } finally {
           if (lock !== undefined) await this.#besides('unlock', (redis) => redis.release(identity, lock));
         }
@@ -173,8 +276,10 @@ export class SidCache {
           `${identity.key} is being created elsewhere for too long`,
         );
       await sleep(times.pollMs * (0.5 + random()));
-      const found = await this.#lookUp(id, identity);
-      if (found) return found.sid;
+      const { found } = await this.#lookUp(identity);
+      if (!found) continue;
+      this.#remember(identity, found.sid);
+      return found.sid;
     }
   }
 
@@ -213,7 +318,7 @@ export class SidCache {
       await this.#besides('store', (redis) => redis.put(identity, sid));
     } else if (lock !== undefined)
       sid = (await this.#besides('store', (redis) => redis.putFenced(identity, made, lock))) ?? made;
-    this.#memory.set(id, sid);
+    this.#remember(identity, sid);
     if (recovered === undefined)
       recorder.record('creation', identity.key, identity.hash, made, { restaurantId: tenant });
     if (sid !== made)

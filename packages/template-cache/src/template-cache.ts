@@ -10,6 +10,7 @@ import { SidCache, type SidCacheTimes, type TemplateCreator, type TemplateFinder
 import { identityOf, type TemplateIdentity } from './template-identity.js';
 import { DatabaseTier } from './tiers/database-tier.js';
 import { RedisTier } from './tiers/redis-tier.js';
+import { type Warmed, warmUp, type TemplateToWarm, type WarmUpOptions } from './warm-up.js';
 
 export interface TemplateCacheOptions {
   /**
@@ -54,7 +55,13 @@ export interface CacheReport {
   readonly health: CacheHealth;
 }
 
-const DEFAULT_TIMES: SidCacheTimes = { memoryMs: 300_000, creatorMs: 20_000, failureMs: 5_000, pollMs: 100 };
+const DEFAULT_TIMES: SidCacheTimes = {
+  memoryMs: 300_000,
+  staleMs: 600_000,
+  creatorMs: 20_000,
+  failureMs: 5_000,
+  pollMs: 100,
+};
 
 /** The cache of one process. Opens no connection before it is used. */
 export class TemplateCache {
@@ -118,6 +125,21 @@ export class TemplateCache {
   /** To be told that the provider knows the SID no more: it is forgotten everywhere, unless another has taken its place. */
   async forgetContentSid(key: string, sid: string, options: TemplateOptions = {}): Promise<void> {
     await this.#sids.forget(this.#identity(key, options), sid);
+  }
+
+  /** Forgets every template of an account, or of a restaurant whose account was not given. Returns how many were stored. */
+  async purgeAccount(account: string): Promise<number> {
+    return this.#sids.purge(account);
+  }
+
+  /**
+   * Looks templates up before they are needed, and creates what is missing, a few at a time. One that fails stops no other. Returns what
+   * became of each, in their order.
+   */
+  async warmUp(templates: readonly TemplateToWarm[], options: WarmUpOptions = {}): Promise<Warmed[]> {
+    return warmUp(templates, options, ({ key, creator, options: more }) =>
+      this.getCachedContentSid(key, creator, more),
+    );
   }
 
   recordCacheHit(key: string, hash: string, sid?: string, details?: CacheEventDetails): void {

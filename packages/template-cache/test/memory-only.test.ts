@@ -108,6 +108,54 @@ describe('with nothing but the package', () => {
     expect(await cache.getCachedContentSid('k', () => 'HX2')).toBe('HX2');
   });
 
+  it('keeps what only it knows: nobody could tell it again', async () => {
+    const creator = vi.fn(() => 'HX123');
+    const cache = make({ times: { memoryMs: 0, staleMs: 0 } });
+    for (let n = 0; n < 3; n += 1) expect(await cache.getCachedContentSid('k', creator)).toBe('HX123');
+    expect(creator).toHaveBeenCalledTimes(1);
+  });
+
+  it('says that it counts for itself alone without Kafka', () => {
+    const logger = collectingLogger();
+    const cache = make({ logger });
+    for (let n = 0; n < 3; n += 1) cache.recordCacheHit('k', 'h');
+    expect(logger.lines.filter(([, line]) => line.includes('in this process only'))).toHaveLength(1);
+  });
+
+  it('warms up what it is given, tells how far it is, and lets no failure stop the rest', async () => {
+    const cache = make();
+    const told: string[] = [];
+    const templates = Array.from({ length: 9 }, (_, n) => ({
+      key: `k${n}`,
+      creator: () => (n === 4 ? Promise.reject(new Error('rejected')) : `HX00${n}`),
+    }));
+    const warmed = await cache.warmUp(templates, {
+      concurrency: 3,
+      onProgress: ({ done, total, key, reason }) => told.push(`${done}/${total} ${key} ${reason ?? ''}`),
+    });
+    expect(warmed.map(({ key, sid }) => [key, sid])).toEqual(
+      templates.map(({ key }, n) => [key, n === 4 ? undefined : `HX00${n}`]),
+    );
+    expect(warmed[4]?.error).toMatchObject({ message: 'rejected' });
+    expect(told).toHaveLength(9);
+    expect(told.at(-1)).toMatch(/^9\/9 /);
+    expect(told.filter((line) => line.includes('k4'))[0]).toContain('rejected');
+    expect(cache.getCacheMetrics()).toMatchObject({ misses: 9, creations: 8 });
+  });
+
+  it('purges an account, and no other', async () => {
+    const cache = make();
+    let n = 0;
+    const creator = (): string => `HX00${(n += 1)}`;
+    const one = { accountSid: 'AC1' };
+    const two = { accountSid: 'AC2' };
+    await cache.getCachedContentSid('k', creator, one);
+    await cache.getCachedContentSid('k', creator, two);
+    await cache.purgeAccount('AC1');
+    expect(await cache.getCachedContentSid('k', creator, two)).toBe('HX002');
+    expect(await cache.getCachedContentSid('k', creator, one)).toBe('HX003');
+  });
+
   it('logs its metrics until it is told to stop', () => {
     vi.useFakeTimers();
     try {

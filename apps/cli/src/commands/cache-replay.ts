@@ -138,36 +138,35 @@ async function readInto(
       );
     if (batch.lastOffset + 1n >= end) left.delete(batch.partition);
   };
-  await new Promise<void>((resolve, reject) => {
-    const consumer = createConsumer({
-      connection,
-      // Nobody else's, and without commits: Kafka forgets it.
-      groupId: `mersal-cache-replay-${randomUUID()}`,
-      topics: [topic],
-      onAssigned: async ({ partitions }) =>
-        partitions.map((partition) => ({ topic, partition, offset: starts.get(partition) ?? 0n })),
-      onRevoked: () => undefined,
-      onBatch: async (batch) => {
-        if (!left.has(batch.partition)) return;
-        try {
-          take(batch);
-        } catch (error) {
-          end(error instanceof Error ? error : new Error(String(error)));
-        }
-        if (left.size === 0) end();
-      },
-      onFatal: (error) => end(error),
-    });
-    let ended = false;
-    const end = (error?: Error): void => {
-      if (ended) return;
-      ended = true;
-      left.clear();
-      // Not awaited here: closing waits for the very batch that ends it.
-      consumer.close().then(() => (error ? reject(error) : resolve()), reject);
-    };
-    consumer.start().catch(end);
+  let finish: (error?: unknown) => void = () => undefined;
+  const finished = new Promise<void>((resolve, reject) => {
+    finish = (error) => (error === undefined ? resolve() : reject(error));
   });
+  const consumer = createConsumer({
+    connection,
+    // Nobody else's, and without commits: Kafka forgets it.
+    groupId: `mersal-cache-replay-${randomUUID()}`,
+    topics: [topic],
+    onAssigned: async ({ partitions }) =>
+      partitions.map((partition) => ({ topic, partition, offset: starts.get(partition) ?? 0n })),
+    onRevoked: () => undefined,
+    onBatch: async (batch) => {
+      if (!left.has(batch.partition)) return;
+      try {
+        take(batch);
+        if (left.size === 0) finish();
+      } catch (error) {
+        left.clear();
+        finish(error);
+      }
+    },
+    onFatal: (error) => finish(error),
+  });
+  try {
+    await Promise.all([consumer.start(), finished]);
+  } finally {
+    await consumer.close();
+  }
   return { ...counted, cut };
 }
 

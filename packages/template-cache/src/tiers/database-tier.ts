@@ -49,6 +49,19 @@ export class DatabaseTier {
     return rows.length > 0;
   }
 
+  /** Forgets all of an account. Returns what it was. */
+  async removeAccount(
+    account: string,
+  ): Promise<{ readonly identity: TemplateIdentity; readonly sid: string }[]> {
+    const rows = await this.#query('delete from template_sid where account = $1 returning key, hash, sid', [
+      account,
+    ]);
+    return rows.map((row) => ({
+      identity: { account, key: row['key'] as string, hash: row['hash'] as string },
+      sid: row['sid'] as string,
+    }));
+  }
+
   async count(): Promise<number> {
     const rows = await this.#query('select count(*)::int as n from template_sid', []);
     return rows[0]?.['n'] as number;

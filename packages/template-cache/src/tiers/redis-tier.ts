@@ -21,6 +21,15 @@ if redis.call('get', KEYS[1]) == ARGV[1] then
   return ARGV[2]
 end
 return redis.call('get', KEYS[2])`;
+/** KEYS sid, gone; ARGV sid, whether it went elsewhere (1), how long to remember that in ms. Deletes the SID if it still is this one. */
+const REMOVE = `
+local went = ARGV[2] == '1'
+if redis.call('get', KEYS[1]) == ARGV[1] then
+  redis.call('del', KEYS[1])
+  went = true
+end
+if went then redis.call('set', KEYS[2], '1', 'px', ARGV[3]) end
+return 1`;
 /** KEYS one key; ARGV value. Deletes it if it still has this value. */
 const DELETE_IF = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`;
 
@@ -43,9 +52,14 @@ export class RedisTier {
     this.#redis.on('error', onError);
   }
 
-  async get(identity: TemplateIdentity): Promise<string | undefined> {
+  /** The SID; `gone`: it was removed lately. */
+  async get(
+    identity: TemplateIdentity,
+  ): Promise<{ readonly sid: string | undefined; readonly gone: boolean }> {
     const redis = await this.#ready();
-    return (await redis.get(this.#keys(identity).sid)) ?? undefined;
+    const keys = this.#keys(identity);
+    const [sid, gone] = await redis.mget(keys.sid, keys.gone);
+    return { sid: sid ?? undefined, gone: gone !== null && gone !== undefined };
   }
 
   async put(identity: TemplateIdentity, sid: string): Promise<void> {
@@ -53,9 +67,11 @@ export class RedisTier {
     await redis.set(this.#keys(identity).sid, sid, 'PX', KEEP_MS);
   }
 
-  async remove(identity: TemplateIdentity, sid: string): Promise<void> {
+  /** Forgets it, if it still is this one. `went`: it was removed elsewhere. Either is remembered for `goneMs`. */
+  async remove(identity: TemplateIdentity, sid: string, went: boolean, goneMs: number): Promise<void> {
     const redis = await this.#ready();
-    await redis.eval(DELETE_IF, 1, this.#keys(identity).sid, sid);
+    const keys = this.#keys(identity);
+    await redis.eval(REMOVE, 2, keys.sid, keys.gone, sid, went ? '1' : '0', goneMs);
   }
 
   /** The right to create, for `ms`; undefined while another has it. */
