@@ -16,6 +16,7 @@ import { redrive } from './parts/redrive.js';
 import { replay } from './parts/replay.js';
 import { sdkCpu } from './parts/sdk-cpu.js';
 import { takeover } from './parts/takeover.js';
+import { templateCache } from './parts/template-cache.js';
 import { throughput } from './parts/throughput.js';
 import { table } from './table.js';
 
@@ -39,6 +40,7 @@ const parts: readonly Part[] = [
   manyTenants,
   takeover,
   latency,
+  templateCache,
   alone,
 ];
 

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { auditList } from './commands/audit.js';
 import { cacheHistory, cacheReport, type HistoryChoice } from './commands/cache.js';
 import { cacheReplay, type ReplayChoice } from './commands/cache-replay.js';
+import { cacheWarm, type WarmChoice } from './commands/cache-warm.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
@@ -36,12 +37,14 @@ export interface ProgramOptions {
   readonly writeErr: (text: string) => void;
   /** Undefined: nobody is there to be asked. */
   readonly terminal: () => Terminal | undefined;
+  /** How far a long command is. */
+  readonly tell: (progress: string) => void;
   readonly interruptible: <T>(work: (signal: AbortSignal) => Promise<T>) => Promise<T>;
 }
 
 /** The commands and their arguments; what they do is in `commands/`. */
 export function createProgram(options: ProgramOptions): Command {
-  const { settings, logger, readInput, now, show } = options;
+  const { settings, logger, readInput, now, show, tell } = options;
   const program = new Command('mersal')
     .description("mersal, the operators' command line")
     .option('--json', 'print one JSON document instead of tables')
@@ -276,6 +279,12 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .requiredOption('--from <time>', 'ISO 8601')
     .option('--to <time>', 'ISO 8601 (default: as far as windows were judged)')
     .action(async (given: ReplayChoice) => show(await cacheReplay(env(), kafka(), given)));
+  cache
+    .command('warm')
+    .description('look templates up and store their SIDs before they are needed; exits 3 when one is missing')
+    .requiredOption('--key <key...>', 'names of templates')
+    .option('--restaurant <restaurant...>', 'of these only (default: of all)')
+    .action(async (given: WarmChoice) => show(await cacheWarm(env(), logger, given, tell)));
 
   program
     .command('doctor')

@@ -36,6 +36,9 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
     // Who asks for JSON is a program, or wants to be treated as one.
     terminal: () => (asJson ? undefined : world.terminal),
     interruptible: (work) => interruptible(world, work),
+    tell: (progress) => {
+      if (!asJson) world.writeErr(`${progress}\n`);
+    },
     show: (answer: Report) => {
       exitCode = answer.exitCode;
       world.writeOut(asJson ? `${JSON.stringify(answer.json, undefined, 2)}\n` : `${answer.text}\n`);

@@ -10,6 +10,7 @@ import {
   releaseClaim,
   SettleQueue,
   Templates,
+  type TemplateStore,
   TenantPace,
 } from '@mersal/delivery';
 import type { ConsumerOptions, KafkaAdmin, PartitionConsumer, Publisher } from '@mersal/kafka';
@@ -40,6 +41,8 @@ export interface Ports {
   readonly ledger: Ledger;
   readonly tenants: TenantSource;
   readonly gateway: TwilioGateway;
+  /** Where SIDs of named templates are remembered beyond this process. */
+  readonly templateStore?: TemplateStore;
   readonly publisher: Pick<Publisher, 'publish'>;
   readonly logs: Pick<KafkaAdmin, 'watermarks'>;
   /** Of the consumer that this sender's handlers are given to: asked for once it runs. */
@@ -148,7 +151,12 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
   const deliver = createDelivery({
     through: 'queue',
     gateway,
-    templates: new Templates(gateway, now),
+    templates: new Templates({
+      gateway,
+      now,
+      ...(ports.templateStore ? { store: ports.templateStore } : {}),
+      onTrouble: (error) => logger.warn({ err: error }, 'the template cache could not be used'),
+    }),
     settlements,
     breakers,
     by,

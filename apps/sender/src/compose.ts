@@ -9,6 +9,7 @@ import { createTwilioGateway, type TwilioGateway, type TwilioGatewayOptions } fr
 import { assemble } from './assemble.js';
 import { reportMetrics } from './report.js';
 import type { Settings } from './settings.js';
+import { openTemplateStore } from './template-store.js';
 import { databaseTenants } from './tenants/tenant-source.js';
 
 /** How long a start waits for Redis before the group goes over to shares, in ms. */
@@ -77,6 +78,9 @@ export async function compose(
     );
   }
 
+  const templates = openTemplateStore(settings, logger);
+  releases.push('template cache', templates.close);
+
   const perSecond = settings.GLOBAL_RATE_PER_SECOND;
   const sender = assemble(
     {
@@ -86,6 +90,7 @@ export async function compose(
         parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD),
       ),
       gateway,
+      templateStore: templates.store,
       publisher,
       logs: admin,
       consumer: () => consumer,

@@ -11,4 +11,4 @@ export { Pacer } from './rate/pacer.js';
 export { RateGroup, type RateGroupParts } from './rate/rate-group.js';
 export { databaseRateGroup, type RateGroupStore } from './rate/rate-group-store.js';
 export { TenantPace } from './rate/tenant-pace.js';
-export { Templates } from './request/templates.js';
+export { type NamedTemplate, Templates, type TemplateStore } from './request/templates.js';

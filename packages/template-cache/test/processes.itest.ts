@@ -8,7 +8,7 @@ import { createAdmin } from '@mersal/kafka';
 import { engines, ownRedis, randomName, startService, waitFor } from '@mersal/testkit';
 import { Redis } from 'ioredis';
 import pg from 'pg';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { TemplateCache, type TemplateCacheOptions } from '../src/index.js';
 import { Recorder } from '../src/metrics/recorder.js';
 import { identityOf } from '../src/template-identity.js';
@@ -214,15 +214,13 @@ describe('why a template was missed', () => {
   ) => {
     const seen: string[] = [];
     const cache = make(env);
-    const record = Recorder.prototype.record;
-    Recorder.prototype.record = function (kind, key, hash, sid, details) {
-      if (kind === 'miss') seen.push(details?.reason ?? '');
-      record.call(this, kind, key, hash, sid, details);
-    };
+    const spy = vi.spyOn(Recorder.prototype, 'record');
     try {
       await act(cache);
+      for (const [kind, , , , details] of spy.mock.calls)
+        if (kind === 'miss') seen.push(details?.reason ?? '');
     } finally {
-      Recorder.prototype.record = record;
+      spy.mockRestore();
     }
     return seen;
   };

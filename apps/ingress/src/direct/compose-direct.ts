@@ -75,7 +75,7 @@ export async function composeDirect(
     ledger,
     tenantOf: async (restaurantId) => (await readTenants(database, keys, [restaurantId]))[0],
     gateway,
-    templates: new Templates(gateway, now),
+    templates: new Templates({ gateway, now }),
     breakers: new Breakers(),
     group,
     pacer: new Pacer({ rate: group ?? createUnlimitedRate(now), clock, metrics }),

@@ -108,7 +108,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
       async (span) => {
         const template =
           send.content.kind === 'template'
-            ? await templates.resolve(account, send.content.template)
+            ? await templates.resolve(account, tenant.restaurantId, send.content.template)
             : undefined;
         const inTime = await reach(delivery);
         if (!inTime) {
@@ -183,8 +183,8 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
             { effect: effect.kind, code: outcome.code },
             `restaurant ${tenant.restaurantId}: ${EFFECTS[effect.kind]}: ${outcome.message}`,
           );
-        if (outcome.class === 'template_gone' && send.content.kind === 'template')
-          templates.forget(account.accountSid, send.content.template);
+        if (outcome.class === 'template_gone' && send.content.kind === 'template' && template?.ok)
+          await templates.forget(account, tenant.restaurantId, send.content.template, template.contentSid);
         const delivered = await end(settlement);
         if (outcome.class === 'accepted')
           logger.info({ sid: outcome.sid, attempt: claim.attempt }, `✅ Job ${id} completed: ${outcome.sid}`);

@@ -1,0 +1,74 @@
+// The template cache in one process: what recording costs, and a hit beside a bare lru-cache with the same hash computed.
+// node infra/bench/peers/template-cache.mjs <rounds>
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { hashData, TemplateCache } from '@mersal/template-cache';
+
+// A dependency of the package that is measured.
+const require = createRequire(new URL('../../../packages/template-cache/package.json', import.meta.url));
+const { LRUCache } = require('lru-cache');
+
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+const ROUNDS = Number(process.argv[2] ?? 5);
+const CALLS = 20_000;
+const EVENTS = 10_000;
+const KEYS = 50;
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+// Nobody is there: events wait, and nothing is published within a round, as no round yields to timers.
+const env = { KAFKA_BROKERS: '127.0.0.1:9' };
+const bytes = () => {
+  for (let n = 0; n < 5; n += 1) gc();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+};
+const hashes = Array.from({ length: KEYS }, (_, n) => hashData({ key: n }));
+
+function record(cache, n) {
+  const key = `template_${n % KEYS}`;
+  if (n % 10 === 0) cache.recordCacheMiss(key, hashes[n % KEYS]);
+  else cache.recordCacheHit(key, hashes[n % KEYS], `HX${n % KEYS}`, { source: 'memory' });
+}
+
+const recording = [];
+const memory = [];
+for (let round = 0; round <= ROUNDS; round += 1) {
+  const cache = new TemplateCache({ env, logger: silent });
+  // What the first events bring with them (counters by key, panes) is not what 10,000 of them take.
+  const before = bytes();
+  const from = performance.now();
+  for (let n = 0; n < EVENTS; n += 1) record(cache, n);
+  const us = ((performance.now() - from) * 1_000) / EVENTS;
+  const kilobytes = (bytes() - before) / 1_024;
+  if (cache.getCacheMetrics().totalRequests !== EVENTS) throw new Error('events were not counted');
+  if (round > 0) {
+    recording.push(us);
+    memory.push(kilobytes);
+  }
+}
+
+const options = { restaurantId: 'r1', data: { title: 'menu', items: [1, 2, 3] } };
+const lru = new LRUCache({ max: 10_000 });
+const identity = () => hashData({ account: 'r1', key: 'menu', data: options.data });
+lru.set(identity(), 'HX123');
+const cache = new TemplateCache({ env, logger: silent });
+await cache.getCachedContentSid('menu', () => 'HX123', options);
+const bare = [];
+const hit = [];
+for (let round = 0; round <= ROUNDS; round += 1) {
+  let from = performance.now();
+  for (let n = 0; n < CALLS; n += 1) if (lru.get(identity()) !== 'HX123') throw new Error('no hit');
+  const bareUs = ((performance.now() - from) * 1_000) / CALLS;
+  from = performance.now();
+  for (let n = 0; n < CALLS; n += 1)
+    if ((await cache.getCachedContentSid('menu', () => 'HXnew', options)) !== 'HX123')
+      throw new Error('no hit');
+  const hitUs = ((performance.now() - from) * 1_000) / CALLS;
+  if (round > 0) {
+    bare.push(bareUs);
+    hit.push(hitUs);
+  }
+}
+process.stdout.write(`${JSON.stringify({ recording, memory, bare, hit })}\n`);
+process.exit(0);
