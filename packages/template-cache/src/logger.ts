@@ -4,6 +4,8 @@ export interface CacheLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
+  /** Where it says no, lines of that level are not even written. */
+  isLevelEnabled?(level: 'debug'): boolean;
 }
 
 const LEVELS = { debug: 20, info: 30, warn: 40, error: 50 } as const;
@@ -26,6 +28,7 @@ export function stderrLogger(level: string | undefined): CacheLogger {
     info: at(LEVELS.info),
     warn: at(LEVELS.warn),
     error: at(LEVELS.error),
+    isLevelEnabled: (asked) => LEVELS[asked] >= least,
   };
 }
 

@@ -76,7 +76,7 @@ export async function cacheWarm(
     );
   } finally {
     await cache.close();
-    gateway.close();
+    await gateway.close();
   }
 }
 

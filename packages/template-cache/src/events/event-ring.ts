@@ -58,11 +58,12 @@ export class EventRing {
     return event;
   }
 
-  #share({ at: _at, ...shape }: RecordedEvent): SharedShape {
-    const { kind, key, hash, tenant, sid = '', source = '', reason = '' } = shape;
+  #share(event: RecordedEvent): SharedShape {
+    const { kind, key, hash, tenant, sid = '', source = '', reason = '' } = event;
     const id = `${kind}|${source}|${key.length}|${tenant.length}|${hash.length}|${sid.length}|${key}${tenant}${hash}${sid}${reason}`;
     let shared = this.#known.get(id);
     if (!shared) {
+      const { at: _at, ...shape } = event;
       shared = { id, shape, events: 0 };
       this.#known.set(id, shared);
     }

@@ -105,11 +105,13 @@ export class Recorder {
     sid: string | undefined,
     { source }: CacheEventDetails,
   ): void {
+    const { logger } = this.#options;
+    if (kind !== 'creation' && logger.isLevelEnabled?.('debug') === false) return;
     const what =
       sid === undefined ? `hash: ${shortHash(hash)}...` : `hash: ${shortHash(hash)}..., sid: ${sid}`;
     const fields = source === undefined ? {} : { source };
-    if (kind === 'hit') this.#options.logger.debug(fields, `📊 HIT - ${key} (${what})`);
-    else if (kind === 'miss') this.#options.logger.debug(fields, `⚠️ MISS - ${key} (${what})`);
-    else this.#options.logger.info(fields, `🆕 CREATION - ${key} (${what})`);
+    if (kind === 'hit') logger.debug(fields, `📊 HIT - ${key} (${what})`);
+    else if (kind === 'miss') logger.debug(fields, `⚠️ MISS - ${key} (${what})`);
+    else logger.info(fields, `🆕 CREATION - ${key} (${what})`);
   }
 }
