@@ -48,6 +48,8 @@ const STORE_PATIENCE_MS = 2_000;
 const REDIS_PATIENCE_MS = 250;
 /** How old an answer of the metrics routes may be, in ms. */
 const METRICS_MAX_AGE_MS = 250;
+/** The sum of a window over many keys and restaurants takes some ms: who looks often is not to wait for it. */
+const METRICS_STALE_MS = 750;
 
 /** An address may show so many wrong keys, and then one in so many ms; memory: some 100 bytes an address. */
 const WRONG_KEYS = { burst: 20, everyMs: 6_000, most: 20_000 };
@@ -191,6 +193,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     () => readCacheMetrics(database, { now, wallClock }),
     METRICS_MAX_AGE_MS,
     now,
+    METRICS_STALE_MS,
   );
   queueMetricsRoute(routes, access, () => within('ledger', timeoutMs, countQueue()));
   cacheMetricsRoute(routes, access, {

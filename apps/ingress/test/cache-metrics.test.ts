@@ -169,6 +169,32 @@ describe('a shared reading', () => {
     expect(await read()).toBe(2);
   });
 
+  it('gives an answer that is a little old while the next reading is under way', async () => {
+    let time = 0;
+    let reads = 0;
+    let fails = false;
+    const read = sharedRead(
+      () => {
+        reads += 1;
+        return fails ? Promise.reject(new Error('away')) : Promise.resolve(reads);
+      },
+      100,
+      () => time,
+      200,
+    );
+    expect(await read()).toBe(1);
+    time = 250;
+    expect(await Promise.all([read(), read()])).toEqual([1, 1]);
+    expect(reads).toBe(2);
+    expect(await read()).toBe(2);
+    time = 600;
+    expect(await read()).toBe(3);
+    time = 750;
+    fails = true;
+    expect(await read()).toBe(3);
+    await expect(read()).rejects.toThrow('away');
+  });
+
   it('forgets a failure', async () => {
     let reads = 0;
     const read = sharedRead(
