@@ -169,7 +169,7 @@ async function traffic(pipeline: Pipeline): Promise<{ readonly delivered: string
   });
   await settled(pipeline, burger, dead, ['dead']);
   await pipeline.simulator.clearFaults();
-  const delivered = ids[0] as string;
+  const [delivered = ''] = ids;
   await settled(pipeline, zafran, delivered, ['delivered', 'read']);
   return { delivered, dead };
 }
