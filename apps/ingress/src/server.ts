@@ -8,6 +8,7 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import { answerSocket } from './problems/answer-socket.js';
 import { answerProblems, sendProblem } from './problems/answer-problems.js';
 import { Problem } from './problems/problem.js';
+import { documentCommonProblems } from './problems/problem-schema.js';
 import { toProblem } from './problems/to-problem.js';
 import { validatorCompiler } from './problems/zod-faults.js';
 import { limitRequests } from './requests/limit-requests.js';
@@ -63,6 +64,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.setSerializerCompiler(() => JSON.stringify);
   app.decorateRequest('principal', null);
   answerProblems(app, options.logger);
+  documentCommonProblems(app);
   tellRequests(app, options);
   app.server.maxConnections = options.mostConnections ?? MOST_CONNECTIONS;
   limitRequests(app, {

@@ -222,3 +222,24 @@ it('no other site may read it from a browser, and no answer tells what it is mad
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   }
 });
+
+it('a method that it does not serve is 405, whatever Fastify wants of it', async () => {
+  const { url } = await serve({}, (server) => {
+    server.get('/thing', () => 'x');
+  });
+  for (const method of ['QUERY', 'PROPFIND', 'DELETE']) {
+    const answer = await fetch(`${url}/thing`, { method });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  }
+});
+
+it('text that Postgres can not store is the caller’s fault', async () => {
+  const { url } = await serve({}, (server) => {
+    server.get('/nul', () => {
+      throw Object.assign(new Error('invalid byte sequence'), { code: '22021' });
+    });
+  });
+  const answer = await fetch(`${url}/nul`);
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({ code: 'validation_failed' });
+});

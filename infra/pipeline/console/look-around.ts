@@ -64,6 +64,7 @@ export async function lookAround(
   await page.getByRole('status').filter({ hasText: 'live' }).waitFor();
   await page.locator('.tile', { hasText: 'Completed' }).filter({ hasText: /[1-9]/ }).waitFor();
   await page.locator('canvas').waitFor();
+  await page.waitForTimeout(3_000);
   await show('overview');
 
   // A message with Arabic metadata, its story, by its restaurant and status.

@@ -97,7 +97,7 @@ export function DeadPage({ query }: { readonly query: Readonly<Record<string, st
                 row.restaurantId !== null && (
                   <Action
                     label="Redrive"
-                    ask={`${row.letters} messages of ${row.restaurantId} are sent again, behind what waits.`}
+                    ask={`${row.letters === 1 ? 'One message' : `${row.letters} messages`} of ${row.restaurantId} will be sent again, behind what waits.`}
                     run={async () => {
                       const said = await redriveAll({
                         code: String(row.code ?? row.reason),

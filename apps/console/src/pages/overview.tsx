@@ -48,19 +48,23 @@ export function OverviewPage({ live }: { readonly live: LiveState }) {
         />
       </section>
       <section aria-label="The last minutes">
-        <Chart
-          label={`Sent a second, now ${perSecond.toFixed(0)}; waiting, now ${queue.waiting}`}
-          at={history.map(({ at }) => at)}
-          lines={[
-            { label: 'sent a second', color: '#0d9488', values: history.map((one) => one.perSecond) },
-            {
-              label: 'waiting',
-              color: '#d97706',
-              scale: 'waiting',
-              values: history.map((one) => one.waiting),
-            },
-          ]}
-        />
+        {history.length < 2 ? (
+          <p class="muted">The chart begins in a moment…</p>
+        ) : (
+          <Chart
+            label={`Sent a second, now ${perSecond.toFixed(0)}; waiting, now ${queue.waiting}`}
+            at={history.map(({ at }) => at)}
+            lines={[
+              { label: 'sent a second', color: '#0d9488', values: history.map((one) => one.perSecond) },
+              {
+                label: 'waiting',
+                color: '#d97706',
+                scale: 'waiting',
+                values: history.map((one) => one.waiting),
+              },
+            ]}
+          />
+        )}
       </section>
       <section>
         <h2>Restaurants with most to send</h2>

@@ -8,22 +8,24 @@ export function answerProblems(app: FastifyInstance, logger: Logger): void {
   const methods = new RouteMethods();
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method));
 
+  const absent = (url: string): Problem => {
+    const allowed = methods.of(url.split('?', 1)[0] ?? '/');
+    return allowed.length === 0
+      ? new Problem('not_found')
+      : new Problem('method_not_allowed', { headers: { allow: allowed.join(', ') } });
+  };
+
   app.setErrorHandler((error, request, reply) => {
-    const problem = toProblem(error);
+    // A method of which Fastify wants to know the content type before it looks whether anybody serves it.
+    const early = (error as { code?: unknown }).code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE';
+    const problem = early ? absent(request.url) : toProblem(error);
     const fields = { err: problem.cause ?? problem, code: problem.code, route: request.routeOptions.url };
     if (problem.code === 'internal_error') logger.error(fields, 'a request failed');
     else if (problem.status >= 500) logger.warn(fields, `a request was answered with ${problem.code}`);
     else logger.debug(fields, `a request was answered with ${problem.code}`);
     return sendProblem(reply, problem);
   });
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = methods.of(request.url.split('?', 1)[0] ?? '/');
-    const problem =
-      allowed.length === 0
-        ? new Problem('not_found')
-        : new Problem('method_not_allowed', { headers: { allow: allowed.join(', ') } });
-    return sendProblem(reply, problem);
-  });
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, absent(request.url)));
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

@@ -1,4 +1,5 @@
 import { type ProblemCode, problems } from '@mersal/contracts';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 
 const problemSchema = z
@@ -33,4 +34,18 @@ export function problemResponses(...codes: readonly ProblemCode[]): Record<numbe
       },
     ]),
   );
+}
+
+/** What any route may answer with, besides its own: for every request, and for those with a body. */
+const OF_ALL: readonly ProblemCode[] = ['validation_failed', 'rate_limited', 'overloaded'];
+const OF_BODIES: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type'];
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+/** Documents them with every route that is documented. To be called before any route, and before the document's own hook. */
+export function documentCommonProblems(app: FastifyInstance): void {
+  app.addHook('onRoute', ({ method, schema }) => {
+    if (!schema || (schema as { hide?: boolean }).hide === true) return;
+    const codes = [method].flat().some((one) => WITH_BODY.has(one)) ? [...OF_ALL, ...OF_BODIES] : OF_ALL;
+    schema.response = { ...problemResponses(...codes), ...(schema.response as object) };
+  });
 }

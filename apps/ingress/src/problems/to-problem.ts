@@ -10,8 +10,13 @@ export function toProblem(error: unknown): Problem {
   if ((error instanceof LedgerError && error.code === 'unavailable') || error instanceof DeadlinePassed) {
     return new Problem('store_unavailable', { headers: retryAfter, cause: error });
   }
+  if (UNSTORABLE.has((error as { code?: unknown } | null)?.code))
+    return new Problem('validation_failed', { detail: 'a text holds characters that can not be stored' });
   return frameworkProblem(error) ?? new Problem('internal_error', { cause: error });
 }
+
+/** Postgres' own codes for NUL characters and half surrogate pairs, in texts and in JSON. */
+const UNSTORABLE: ReadonlySet<unknown> = new Set(['22021', '22P05']);
 
 function publishProblem(error: PublishError): Problem {
   const details = { accepted: error.accepted, headers: retryAfter, cause: error };
