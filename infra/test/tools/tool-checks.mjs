@@ -1,3 +1,4 @@
+import { checkConsole } from './chromium.mjs';
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
 import { auditDependencies } from './npm-audit.mjs';
@@ -28,6 +29,7 @@ export const toolChecks = [
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
   { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
   { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
+  { name: 'console (Chromium)', run: checkConsole },
   { name: 'API by its own document (schemathesis)', run: checkApi },
   { name: 'model of delivery (spin)', run: checkModel },
   { name: 'dependencies (npm audit)', run: auditDependencies },
