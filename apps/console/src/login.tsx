@@ -35,8 +35,8 @@ export function Login({ onDone }: { readonly onDone: () => void }) {
           aria-describedby="hint"
         />
         <p id="hint" class="muted">
-          Made by <code>npx mersal keys create --scope admin</code>; under <code>npm start</code> it is
-          printed.
+          Made by <code>npx mersal keys create --scopes admin</code>; under <code>npm start</code> it is{' '}
+          <code>adminToken</code> in <code>.local/stack.json</code>.
         </p>
         <button type="submit" class="primary" disabled={busy}>
           Sign in

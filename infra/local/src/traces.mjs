@@ -15,6 +15,7 @@ export const traceEnvironment = {
   OTEL_TRACES_EXPORTER: 'otlp',
   OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
   OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+  CONSOLE_TRACE_URL: `${QUERY}/trace/{traceId}`,
 };
 
 async function answers() {
