@@ -6,7 +6,7 @@ import {
   type KafkaConnection,
   type PartitionConsumer,
 } from '@mersal/kafka';
-import { openDatabase } from '@mersal/ledger';
+import { openDatabase, readCacheAlerts } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
 import { AlertPublishing } from './alert-publishing.js';
@@ -23,6 +23,8 @@ const GROUP = 'mersal-cache-metrics';
 const COMMIT_EVERY_MS = 1_000;
 const JUDGE_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 1_000;
+/** Alerts that are counted, at most: of every key one may be open. */
+const MOST_ALERTS = 1_000;
 
 /** Wires the service: config → Postgres → counting → consumer → windows → alerts → probes. */
 export async function compose(settings: Settings, logger: Logger, { releases, fail }: Scope): Promise<void> {
@@ -77,6 +79,7 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
 
   const url = settings.CACHE_ALERT_WEBHOOK_URL;
   let judgedTo: number | null = null;
+  let open: number | null = null;
   const watch = async (): Promise<void> => {
     await noteReading({ admin, database, topic, positions: () => counting.positions(), wallClock: Date.now });
     for (let more = true; more; ) {
@@ -87,9 +90,13 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
       });
       ({ judgedTo, more } = judged);
     }
+    open = (await readCacheAlerts(database, Date.now(), MOST_ALERTS)).filter(
+      (one) => one.closedAt === null,
+    ).length;
   };
   const troubles = (what: string) => (error: unknown) => logger.warn({ err: error }, what);
   releases.push('windows', repeat(watch, JUDGE_EVERY_MS, troubles('windows could not be judged')));
+  metrics.gauge('mersal_cache_alerts_open', () => open);
   metrics.gauge('mersal_cache_judged_age', () =>
     judgedTo === null ? null : (Date.now() - judgedTo) / 1_000,
   );

@@ -150,6 +150,12 @@ export const metricCatalogue = {
     text: 'alerts of the template cache told: opened, updated, closed',
     labels: ['scope', 'state', 'cause'],
   },
+  mersal_cache_alerts_open: {
+    kind: 'gauge',
+    unit: '1',
+    text: 'spikes of misses of the template cache that are open, the same by every instance',
+    labels: [],
+  },
   mersal_cache_webhook: {
     kind: 'counter',
     unit: '1',
