@@ -139,15 +139,15 @@ describe('dead letters over the API', () => {
     expect(done.body).toEqual(dry.body);
     const events = (await recordsOf(retry)).map(({ headers, value }) => decodeEvent(headers, value).data);
     expect(events.map((data) => (data as { messageId: string }).messageId)).toEqual(ids.slice(0, 4));
-    expect(events[0]).toMatchObject({ priority: 0, redrive: 0, requestedBy: 'key:first-admin' });
+    expect(events[0]).toMatchObject({ priority: 0, redrive: 0, requestedBy: 'first-admin' });
     const audit = await fixture.database.run({
       name: 'test-audit',
       text: "select action, actor, subject from audit where action like 'dead.%' order by n",
       values: [],
     });
     expect(audit).toEqual([
-      { action: 'dead.discard', actor: 'key:first-admin', subject: ids[4] },
-      { action: 'dead.redriven', actor: 'key:first-admin', subject: code },
+      { action: 'dead.discard', actor: 'first-admin', subject: ids[4] },
+      { action: 'dead.redriven', actor: 'first-admin', subject: code },
     ]);
   });
 
@@ -180,7 +180,7 @@ describe('a replay over the API', () => {
       },
       { describe: 'the replay to end' },
     );
-    expect(ended).toMatchObject({ matched: 3, sent: 3, skipped: 0, by: 'key:first-admin' });
+    expect(ended).toMatchObject({ matched: 3, sent: 3, skipped: 0, by: 'first-admin' });
     const log = await recordsOf(topicNames(fixture.queue).send);
     const ids = log.map(({ headers }) => String(headers['ce_id']));
     expect(ids).toEqual([...sends, ...sends]);
