@@ -1,7 +1,23 @@
 import { defineConfig } from 'vitest/config';
 
 const roots = '{packages,apps,infra}';
+/** They look at rates, plans and time, or bring the machine to its limits: one after the other, when all others are done. */
+const alone = [
+  'apps/cache-metrics/test/*.itest.ts',
+  'infra/local/test/*.itest.ts',
+  'infra/pipeline/test/{chaos,direct,scenarios.*}.itest.ts',
+  'packages/ledger/test/{stress,plans,list-plans}.itest.ts',
+  'packages/limits/test/*.itest.ts',
+  'packages/template-cache/test/*.itest.ts',
+];
 const everywhere = ['**/node_modules/**', '**/dist/**', '**/.local/**'];
+
+const integration = {
+  globalSetup: ['packages/testkit/src/global-setup.ts'],
+  pool: 'forks' as const,
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
 
 export default defineConfig({
   test: {
@@ -17,16 +33,25 @@ export default defineConfig({
         },
       },
       {
-        // One Kafka, Redis and Postgres for the whole run; a file at a time, as the machine's cores are shared with them.
+        // One Kafka, Redis and Postgres for the whole run. Most tests wait for them more than they work: two files at a time.
         test: {
+          ...integration,
           name: 'integration',
           include: [`${roots}/*/test/**/*.itest.ts`],
+          exclude: [...everywhere, ...alone],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...integration,
+          name: 'alone',
+          include: alone,
           exclude: everywhere,
-          globalSetup: ['packages/testkit/src/global-setup.ts'],
-          pool: 'forks',
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

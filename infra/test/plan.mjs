@@ -78,7 +78,7 @@ export function planOf(reports, only) {
   const unit = vitest('unit tests', ['--project', 'unit'], join(reports, 'unit.json'));
   const integration = vitest(
     'integration tests',
-    ['--project', 'integration'],
+    ['--project', 'integration', '--project', 'alone'],
     join(reports, 'integration.json'),
   );
   const beside = [...checks, unit, ...simulation].map((step) => ({ ...step, beside: true }));

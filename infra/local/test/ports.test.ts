@@ -2,7 +2,7 @@ import { createServer } from 'node:net';
 
 import { expect, test } from 'vitest';
 
-import { choosePort, isFree } from '../src/engines/free-port.mjs';
+import { choosePort, isFree, reserve } from '../src/engines/free-port.mjs';
 
 test('the wanted port when it is free, another below the ephemeral ports when it is not', async () => {
   const free = async (port: number) => port !== 6379;
@@ -24,4 +24,17 @@ test('a port that somebody listens on is not free', async () => {
   expect(await isFree(port)).toBe(false);
   await new Promise((resolve) => server.close(resolve));
   expect(await isFree(port)).toBe(true);
+});
+
+test('gives a port that somebody chose to nobody else, until it had its time', async () => {
+  const random = (low: number): number => low + 7;
+  const port = await choosePort(0, { free: async () => true, random, take: () => true });
+  const taken = new Set<number>();
+  const take = (one: number): boolean => !taken.has(one) && taken.add(one).has(one);
+  expect(await choosePort(0, { free: async () => true, random, take })).toBe(port);
+  await expect(choosePort(0, { free: async () => true, random, take })).rejects.toThrow('200 tries');
+
+  const chosen = await choosePort();
+  expect(reserve(chosen)).toBe(false);
+  expect(reserve(chosen, Date.now() + 61_000)).toBe(true);
 });
