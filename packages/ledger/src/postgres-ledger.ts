@@ -10,7 +10,7 @@ import {
 } from './events/message-events.js';
 import type { Ledger, QueueCounts, Range } from './ledger.js';
 import { admitRedrives, admitRetries, lockLanesOf } from './messages/admit-retries.js';
-import { admitSends, headsOf } from './messages/admit-sends.js';
+import { admitSends, headsOf, noteKnown } from './messages/admit-sends.js';
 import { GroupCommit } from './group-commit.js';
 import { applyCallbacks, type CallbackBatch, type CallbackResult } from './messages/callbacks.js';
 import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
@@ -132,7 +132,7 @@ export function createPostgresLedger(database: Database): Ledger {
     async admitSends(own, range, messages, dead) {
       const statements = admission(own, 'send', range, dead);
       const at = statements.length;
-      if (messages.length > 0) statements.push(admitSends(own, messages));
+      if (messages.length > 0) statements.push(admitSends(own, messages), noteKnown(own, messages));
       return headsOf((await database.transaction(statements))[at] ?? []);
     },
     async admitRetries(own, range, retries, redrives, dead) {

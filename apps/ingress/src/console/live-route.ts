@@ -25,6 +25,8 @@ export function liveRoute({ app, auth }: Routes, options: LiveRouteOptions): voi
       if (viewers >= MOST_VIEWERS)
         throw new Problem('overloaded', { detail: `${MOST_VIEWERS} consoles are open already` });
       const keyId = request.principal?.keyId ?? '';
+      // Whoever left while its key was looked up does not say so a second time.
+      if (reply.raw.destroyed) return reply;
       viewers += 1;
       const stream = new PassThrough();
       let busy = false;

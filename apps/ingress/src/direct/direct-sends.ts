@@ -78,6 +78,8 @@ export class DirectSends {
   readonly #turns: Turns;
   readonly #settlements: SettleQueue;
   readonly #limits = new LimitWatch();
+  /** What was begun and is not settled: also where its caller has gone, or was told that it takes too long. */
+  readonly #underWay = new Set<Promise<unknown>>();
   #stopLooking: () => void = () => undefined;
 
   constructor(parts: DirectSendsParts) {
@@ -100,12 +102,25 @@ export class DirectSends {
     });
   }
 
-  stop(): void {
+  /** Resolves once all that was begun is settled. Nothing is begun after. */
+  async stop(): Promise<void> {
     this.#stopLooking();
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+  }
+
+  #keep<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const over = (): void => void this.#underWay.delete(work);
+    work.then(over, over);
+    return work;
   }
 
   /** Throws LedgerError `unavailable`: nothing was sent then. */
-  async send(send: SendRequested, traceparent: string | undefined): Promise<DirectResult> {
+  send(send: SendRequested, traceparent: string | undefined): Promise<DirectResult> {
+    return this.#keep(this.#send(send, traceparent));
+  }
+
+  async #send(send: SendRequested, traceparent: string | undefined): Promise<DirectResult> {
     const { clock, tenantOf, keyedRate, defaults } = this.#parts;
     const deadline = clock.now() + TURN_MS;
     const tenant = await tenantOf(send.restaurantId);
@@ -211,7 +226,7 @@ export class DirectSends {
     });
     // Its account or token changed since it was read: nothing is sent with the former ones.
     const current = claim.accountSid === tenant.accountSid && claim.credentials === tenant.credentials;
-    const work = deliver({
+    const delivery = deliver({
       claim,
       tenant,
       started,
@@ -224,6 +239,7 @@ export class DirectSends {
     }).finally(() => {
       if (!asked) pacer.forgo(1, epoch);
     });
+    const work = this.#keep(delivery);
     const patience = clock.sleep(CLAIM_AGE_MS + timeoutMs + SETTLE_MS).then(() => undefined);
     const settled = await Promise.race([work, patience]);
     if (settled && !current) return later('provider', 'the restaurant’s account has just changed');

@@ -178,6 +178,8 @@ export function eventRoutes({ app, auth }: Routes, options: EventRoutesOptions):
     const { keyId } = principalOf(request);
     reply.hijack();
     const { raw } = reply;
+    // Its reader went away meanwhile: nothing would tell of that a second time.
+    if (raw.destroyed) return;
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',

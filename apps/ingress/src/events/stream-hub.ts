@@ -86,7 +86,8 @@ export class StreamHub {
   open(stream: Stream): () => void {
     const now = this.#options.now();
     const opened: Open = { ...stream, openedAt: now, blockedAt: undefined, heardAt: now };
-    if (this.#closed) {
+    // Others may have been opened since this one was allowed.
+    if (this.refusal(stream.keyId) !== undefined) {
       stream.sink.end();
       return () => undefined;
     }

@@ -81,7 +81,8 @@ export class Reconciliation {
     if (!tenant || tenant.accountSid !== message.accountSid)
       return this.#undecided(message, 'the account has changed');
     const doubt = doubtOf(message);
-    const rivals = all.filter((other) => other !== message && sameDoubt(doubt, doubtOf(other))).length;
+    const open = all.filter((other) => other !== message && sameDoubt(doubt, doubtOf(other))).length;
+    const rivals = open + message.silentRivals;
     const listing = await gateway.list(
       { accountSid: tenant.accountSid, authToken: tenant.authToken },
       { to: doubt.to, from: doubt.from, since: new Date(doubt.startedAt - CLOCK_ALLOWANCE_MS) },

@@ -23,7 +23,7 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
           value: given.record,
           headers: given.headers,
         });
-      else if (known.bodyHash !== null) known.queued = true;
+      else if (known.bodyHash !== null && !known.queued) noteQueued(tables, known, given);
       continue;
     }
     const scheduled = given.sendAt !== undefined && given.sendAt > now;
@@ -64,6 +64,14 @@ export function admitSends(tables: Tables, own: Ownership, messages: readonly Ne
     if (lane) entered.set(key(lane.tenant, lane.lane), lane);
   }
   return [...entered.values()].map(headOf);
+}
+
+/** It was sent without the queue: if that is refused, it is for the queue to send, with all that it needs. */
+function noteQueued(tables: Tables, known: MessageRow, given: NewMessage): void {
+  const { conversation, sender, recipient, record, headers } = given;
+  Object.assign(known, { queued: true, erased: false, conversation, sender, recipient });
+  const id = key(known.tenant, known.u);
+  if (!tables.bodies.has(id)) tables.bodies.set(id, { record, headers });
 }
 
 /** A retry's record makes its message due, once. Returns the heads that may go at once. */

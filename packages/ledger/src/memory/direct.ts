@@ -18,6 +18,9 @@ export function claimDirect(tables: Tables, given: DirectMessage, limits: ClaimL
   const sameBody = known?.bodyHash == null ? null : known.bodyHash === given.bodyHash;
   if (known && (known.state !== MESSAGE.refused || sameBody !== true))
     return { kind: 'known', state: known.state, sid: known.sid, sameBody };
+  if (known?.queued) return { kind: 'known', state: MESSAGE.waiting, sid: null, sameBody: true };
+  if (given.expiresAt !== undefined && given.expiresAt <= tables.clock())
+    return { kind: 'known', state: MESSAGE.expired, sid: null, sameBody: true };
   if (tenant.status !== 'active') return { kind: 'suspended' };
   if (tables.suppressions.has(key(given.tenant, given.recipient))) return { kind: 'suppressed' };
   const pauses = [
@@ -32,10 +35,14 @@ export function claimDirect(tables: Tables, given: DirectMessage, limits: ClaimL
   if (inDoubt(tables, given)) return { kind: 'busy', why: 'doubt' };
   const slot = freeSlot(tables, given.tenant, limits.concurrency);
   if (!slot) return { kind: 'busy', why: 'slots' };
-  if (known?.queued) return { kind: 'known', state: MESSAGE.waiting, sid: null, sameBody: true };
-
   const now = tables.clock();
   const message = known ?? file(tables, given, tenant.partition);
+  if (known) {
+    const { conversation, sender, recipient, record, headers } = given;
+    Object.assign(known, { retries: 0, redrivenAt: now, erased: false, conversation, sender, recipient });
+    const id = key(given.tenant, given.u);
+    if (!tables.bodies.has(id)) tables.bodies.set(id, { record, headers });
+  }
   message.state = MESSAGE.direct;
   message.attempt += 1;
   message.accountSid = tenant.accountSid;

@@ -4,7 +4,7 @@ import { UNDECIDED, type UnknownMessage } from '../messages/leases.js';
 import type { Settlement } from '../messages/settle.js';
 import { LANE, MESSAGE } from '../states.js';
 import { advance } from './lanes.js';
-import { key, type MessageRow, type SlotRow, type Tables } from './tables.js';
+import { type AttemptRow, key, type MessageRow, type SlotRow, type Tables } from './tables.js';
 
 /** Claims whose lease ended unsettled, as settlements that make them unknown. */
 export function overdueClaims(tables: Tables, partitions: readonly number[]): Settlement[] {
@@ -54,14 +54,12 @@ export function unknownMessages(
   partitions: readonly number[],
   most: number,
 ): UnknownMessage[] {
-  const direct = [...tables.messages.values()].filter((message) => message.state === MESSAGE.direct);
-  const underWay = new Set(direct.map((message) => key(message.tenant, message.recipient)));
   const wanted = unknown(
     tables,
     (message) =>
       partitions.includes(message.partition) &&
       message.errorClass !== UNDECIDED &&
-      !underWay.has(key(message.tenant, message.recipient)),
+      !anotherUnderWay(tables, message),
   );
   return wanted.slice(0, most).flatMap((message) => {
     const attempt = tables.attempt(message.tenant, message.u, message.attempt);
@@ -83,6 +81,7 @@ export function unknownMessages(
         accountSid: attempt.accountSid ?? '',
         orphaned: attempt.outcome === 'unknown',
         counted: attempt.counted,
+        silentRivals: silentRivals(tables, message, attempt),
         ...body,
       },
     ];
@@ -103,6 +102,34 @@ export function listUnknown(tables: Tables, tenant: number | null, most: number)
       undecided: message.errorClass === UNDECIDED,
     }));
 }
+
+/** To the same recipient, in the queue or besides it. */
+function anotherUnderWay(tables: Tables, { tenant, u, recipient }: MessageRow): boolean {
+  return (tables.slots.get(tenant) ?? []).some(
+    (slot) =>
+      slot.lease !== null &&
+      slot.u !== null &&
+      slot.u !== u &&
+      tables.message(tenant, slot.u)?.recipient === recipient,
+  );
+}
+
+/** See UnknownMessage. */
+function silentRivals(tables: Tables, message: MessageRow, attempt: AttemptRow): number {
+  const ended = attempt.finishedAt ?? message.changedAt;
+  return unknown(tables, (other) => {
+    if (other.tenant !== message.tenant || other.recipient !== message.recipient) return false;
+    if (other.u === message.u || other.errorClass !== UNDECIDED) return false;
+    const its = tables.attempt(other.tenant, other.u, other.attempt);
+    if (!its) return false;
+    return (
+      its.startedAt <= ended + RIVAL_MS && (its.finishedAt ?? other.changedAt) >= attempt.startedAt - RIVAL_MS
+    );
+  }).length;
+}
+
+/** As in Postgres, in ms. */
+const RIVAL_MS = 70_000;
 
 /** The longest waiting first. */
 function unknown(tables: Tables, wanted: (message: MessageRow) => boolean): MessageRow[] {

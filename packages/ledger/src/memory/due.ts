@@ -53,7 +53,7 @@ export function wake(tables: Tables, partitions: readonly number[], most: number
       partitions.includes(message.partition) && message.state === MESSAGE.refused && message.queued,
   );
   for (const message of reopened.slice(0, most)) {
-    Object.assign(message, { retries: 0, errorClass: null, errorCode: null });
+    Object.assign(message, { retries: 0, errorClass: null, errorCode: null, redrivenAt: now });
     tables.event(message, 'queued');
   }
   for (const message of [...scheduled, ...reopened.slice(0, most)]) {

@@ -17,10 +17,10 @@ export interface MessageRow {
   readonly tag: string;
   readonly partition: number;
   readonly lane: string;
-  readonly conversation: string;
+  conversation: string;
   priority: number;
-  readonly sender: string;
-  readonly recipient: string;
+  sender: string;
+  recipient: string;
   seq: number;
   state: StoredState;
   due: number;

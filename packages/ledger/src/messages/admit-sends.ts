@@ -68,19 +68,9 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
         insert into body (tenant, u, record, headers)
         select i.tenant, i.u, i.record, i.headers::jsonb from i join m using (tenant, u)
         on conflict (tenant, u) do nothing
-      ), q as (
-        update message x set queued = true
-          from i left join m using (tenant, u)
-         where m.u is null and x.tenant = i.tenant and x.u = i.u and not x.queued and x.body_hash = i.body_hash
       ), e as (
         insert into outbox (partition, tenant, u, redrive, attempt, state)
         select $1, m.tenant, m.u, 0, 0, 'queued' from m order by m.seq
-      ), c as (
-        insert into dead_record (partition, topic, kafka_offset, reason, key, value, headers)
-        select $1, 'send', i.kafka_offset, 'idempotency_conflict', null, i.record, i.headers::jsonb
-          from i join message x using (tenant, u)
-         where x.body_hash is not null and x.body_hash <> i.body_hash
-        on conflict (topic, partition, kafka_offset) do nothing
       ), l as (
         insert into lane (tenant, lane, partition, head, priority, seq, due)
         select * from (
@@ -110,6 +100,49 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
       column((m) => m.record),
       column((m) => JSON.stringify(m.headers)),
       column((m) => String(m.kafkaOffset)),
+      column((m) => m.sender),
+      column((m) => Buffer.from(m.recipient, 'hex')),
+    ],
+  };
+}
+
+/**
+ * What admitSends left as it was. In a statement of its own: one that was filed without the queue while that one waited for it is
+ * not in its snapshot.
+ */
+export function noteKnown(own: Ownership, messages: readonly NewMessage[]): Statement {
+  const column = <T>(pick: (message: NewMessage) => T): T[] => messages.map(pick);
+  return {
+    name: 'note-known',
+    text: `
+      with i as (
+        select * from unnest($2::int[], $3::uuid[], $4::bytea[], $5::bytea[], $6::text[], $7::bigint[], $8::text[], $9::text[],
+                             $10::bytea[])
+          as i(tenant, u, body_hash, record, headers, kafka_offset, conversation, sender, recipient)
+      ), q as (
+        update message x set queued = true, erased = false, conversation = i.conversation, sender = i.sender,
+               recipient = i.recipient
+          from i where x.tenant = i.tenant and x.u = i.u and not x.queued and x.body_hash = i.body_hash
+        returning x.tenant, x.u
+      ), b as (
+        insert into body (tenant, u, record, headers)
+        select i.tenant, i.u, i.record, i.headers::jsonb from i join q using (tenant, u)
+        on conflict (tenant, u) do nothing
+      )
+      insert into dead_record (partition, topic, kafka_offset, reason, key, value, headers)
+      select $1, 'send', i.kafka_offset, 'idempotency_conflict', null, i.record, i.headers::jsonb
+        from i join message x using (tenant, u)
+       where x.body_hash is not null and x.body_hash <> i.body_hash
+      on conflict (topic, partition, kafka_offset) do nothing`,
+    values: [
+      own.partition,
+      column((m) => m.tenant),
+      column((m) => m.u),
+      column((m) => Buffer.from(m.bodyHash, 'hex')),
+      column((m) => m.record),
+      column((m) => JSON.stringify(m.headers)),
+      column((m) => String(m.kafkaOffset)),
+      column((m) => m.conversation),
       column((m) => m.sender),
       column((m) => Buffer.from(m.recipient, 'hex')),
     ],

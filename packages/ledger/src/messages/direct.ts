@@ -93,7 +93,8 @@ function readDirect(message: DirectMessage, fallback: number): Statement {
     name: 'direct-read',
     text: `
       select t.account_sid, t.credentials, t.status, s.free, s.taken, coalesce(t.concurrency, $5::int) as most,
-             m.state, m.sid, m.body_hash = $6 as same_body, p.paused, extract(epoch from p.until) * 1000 as paused_until,
+             m.state, m.sid, m.queued, m.body_hash = $6 as same_body, $7::timestamptz <= clock_timestamp() as late,
+             p.paused, extract(epoch from p.until) * 1000 as paused_until,
              exists (select from suppression z
                       where z.tenant = t.id and z.recipient = $3 and z.lifted_at is null) as suppressed,
              exists (select from message d
@@ -116,6 +117,7 @@ function readDirect(message: DirectMessage, fallback: number): Statement {
       message.sender,
       fallback,
       Buffer.from(message.bodyHash, 'hex'),
+      message.expiresAt === undefined ? null : new Date(message.expiresAt).toISOString(),
     ],
   };
 }
@@ -125,6 +127,10 @@ function refusalOf(row: Row): Exclude<DirectAnswer, { kind: 'claimed' }> | undef
   const sameBody = row['same_body'] as boolean | null;
   if (state !== null && (state !== MESSAGE.refused || sameBody !== true))
     return { kind: 'known', state, sid: row['sid'] as string | null, sameBody };
+  // Its record came through Kafka: the queue will send it, whatever hinders that just now.
+  if (row['queued'] === true && state !== null)
+    return { kind: 'known', state: MESSAGE.waiting, sid: null, sameBody: true };
+  if (row['late'] === true) return { kind: 'known', state: MESSAGE.expired, sid: null, sameBody: true };
   if (row['status'] !== 'active') return { kind: 'suspended' };
   if (row['suppressed'] === true) return { kind: 'suppressed' };
   if (row['paused'] === true)
@@ -150,7 +156,8 @@ function writeDirect(message: DirectMessage, before: Row, leaseMs: number): Stat
           from tenant t where t.id = $1
         on conflict (tenant, u) do update
            set state = ${MESSAGE.direct}, attempt = x.attempt + 1, account_sid = excluded.account_sid, error_class = null,
-               error_code = null, changed_at = clock_timestamp()
+               error_code = null, changed_at = clock_timestamp(), retries = 0, redriven_at = clock_timestamp(), erased = false,
+               conversation = excluded.conversation, sender = excluded.sender, recipient = excluded.recipient
          where x.state = ${MESSAGE.refused} and not x.queued
         returning tenant, u, attempt, redrive, accepted_at
       ), b as (

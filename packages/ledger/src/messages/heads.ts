@@ -112,7 +112,7 @@ export function promoteReopened(owned: readonly Ownership[], most: number): Stat
          limit $1 for no key update skip locked
       ), m as (
         update message x set state = ${MESSAGE.waiting}, due = '-infinity', seq = nextval('place'), retries = 0, error_class = null,
-               error_code = null, changed_at = clock_timestamp()
+               error_code = null, redriven_at = clock_timestamp(), changed_at = clock_timestamp()
           from d where x.tenant = d.tenant and x.u = d.u
         returning x.tenant, x.u, x.lane, x.partition, x.priority, x.seq, x.redrive, x.attempt
       ), e as (

@@ -73,11 +73,16 @@ export interface UnknownMessage {
   readonly orphaned: boolean;
   /** The attempt used up one of the message's retries. */
   readonly counted: boolean;
+  /** Messages to the same recipient that nobody could decide on, sent at about the same time: any of them may be what is found. */
+  readonly silentRivals: number;
   readonly record: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Without those to whose recipient something is under way besides the queue: it could be taken for them. */
+/** How far apart two attempts may be and still be taken for one another: see evidence, and what a dead sender may still send, in s. */
+const RIVAL_S = 70;
+
+/** Without those to whose recipient something else is under way, in the queue or besides it: it could be taken for them. */
 export function unknownMessages(partitions: readonly number[], most: number): Statement {
   return {
     name: 'unknown-messages',
@@ -85,13 +90,20 @@ export function unknownMessages(partitions: readonly number[], most: number): St
       select m.tenant, m.u, m.tag, m.lane, m.redrive, m.attempt, m.retries, a.account_sid, a.outcome = 'unknown' as orphaned, a.counted,
              extract(epoch from coalesce(m.redriven_at, m.accepted_at)) * 1000 as accepted_at,
              extract(epoch from a.started_at) * 1000 as started_at,
-             extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers
+             extract(epoch from coalesce(a.finished_at, m.changed_at)) * 1000 as finished_at, b.record, b.headers,
+             (select count(*)::int from message w
+                join attempt k on k.tenant = w.tenant and k.u = w.u and k.attempt = w.attempt
+               where w.partition = m.partition and w.state = ${MESSAGE.unknown} and w.tenant = m.tenant
+                 and w.recipient = m.recipient and w.u <> m.u and w.error_class = '${UNDECIDED}'
+                 and k.started_at <= coalesce(a.finished_at, m.changed_at) + interval '${RIVAL_S} s'
+                 and coalesce(k.finished_at, w.changed_at) >= a.started_at - interval '${RIVAL_S} s') as silent_rivals
         from message m
         join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
         join body b on b.tenant = m.tenant and b.u = m.u
        where m.partition = any($1::smallint[]) and m.state = ${MESSAGE.unknown} and m.error_class is distinct from '${UNDECIDED}'
          and not exists (
-           select from message d where d.state = ${MESSAGE.direct} and d.tenant = m.tenant and d.recipient = m.recipient)
+           select from slot s join message d on d.tenant = s.tenant and d.u = s.u
+            where s.tenant = m.tenant and s.lease is not null and s.u <> m.u and d.recipient = m.recipient)
        order by m.changed_at limit $2`,
     values: [partitions, most],
   };
@@ -112,6 +124,7 @@ export function toUnknownMessage(row: Row): UnknownMessage {
     accountSid: row['account_sid'] as string,
     orphaned: row['orphaned'] as boolean,
     counted: row['counted'] as boolean,
+    silentRivals: row['silent_rivals'] as number,
     record: row['record'] as Buffer,
     headers: row['headers'] as Record<string, string>,
   };

@@ -164,6 +164,60 @@ export function directKeeps(subject: () => Subject): void {
     expect((await ask(stage, stage.message('c'))).kind).toBe('claimed');
   });
 
+  it('that was refused has all its retries for a later doubt', async () => {
+    const stage = await Stage.open(subject(), 'direct-retries');
+    const message = stage.message('c');
+    for (let n = 0; n < 4; n += 1)
+      await refuse(stage, message, await claimed(stage, message), { counted: true });
+    await subject().later(10);
+    const last = await claimed(stage, message);
+    await stage.ledger.settle([unknown(asClaim(stage, message, last))]);
+    const [found] = (await stage.ledger.unknownMessages([stage.own.partition], 500)).filter(
+      (one) => one.u === message.u,
+    );
+    expect(found).toMatchObject({ attempt: 5, retries: 1 });
+    expect(found?.acceptedAt).toBeGreaterThan(message.acceptedAt);
+  });
+
+  it('past its time is over before it begins', async () => {
+    const stage = await Stage.open(subject(), 'direct-late');
+    const late = stage.message('c', { expiresAt: Math.floor(subject().now()) - 1_000 });
+    expect(await ask(stage, late)).toMatchObject({ kind: 'known', state: MESSAGE.expired });
+    expect(await stage.status(late.u)).toBeUndefined();
+  });
+
+  it('that the queue will send is known as such, whatever hinders that', async () => {
+    const stage = await Stage.open(subject(), 'direct-queued');
+    const message = stage.message('c');
+    await refuse(stage, message, await claimed(stage, message));
+    await stage.admit(message);
+    await stage.ledger.setPause({ scope: 'tenant', tenant: stage.tenant }, null, 'audit', 'me');
+    expect(await ask(stage, message)).toMatchObject({ kind: 'known', state: MESSAGE.waiting });
+    await stage.ledger.liftPause({ scope: 'tenant', tenant: stage.tenant }, 'me');
+  });
+
+  it('in doubt is told how many twins were given up, and hides while anything is under way to its recipient', async () => {
+    const stage = await Stage.open(subject(), 'direct-rivals');
+    const [one, other] = [stage.message('c'), stage.message('c')];
+    const [first, second] = [await claimed(stage, one), await claimed(stage, other)];
+    for (const [message, claim] of [
+      [one, first],
+      [other, second],
+    ] as const)
+      await stage.ledger.settle([unknown(asClaim(stage, message, claim))]);
+    const found = async (u: string) =>
+      (await stage.ledger.unknownMessages([stage.own.partition], 500)).filter((message) => message.u === u);
+    expect(await found(other.u)).toMatchObject([{ silentRivals: 0 }]);
+    await stage.ledger.leaveUndecided(stage.tenant, one.u, 1);
+    expect(await found(one.u)).toEqual([]);
+    expect(await found(other.u)).toMatchObject([{ silentRivals: 1 }]);
+    // From the queue, in another conversation with the same person.
+    const queued = await stage.claimed('elsewhere', { recipient: other.recipient });
+    expect(await found(other.u)).toEqual([]);
+    await stage.ledger.settle([accepted(queued)]);
+    expect(await found(other.u)).toHaveLength(1);
+  });
+
   it('is not made while its restaurant is suspended or paused, its number is paused, or to who opted out', async () => {
     const stage = await Stage.open(subject(), 'direct-refusals');
     const message = stage.message('c');
