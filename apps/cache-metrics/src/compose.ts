@@ -8,7 +8,8 @@ import {
 } from '@mersal/kafka';
 import { openDatabase, readCacheAlerts } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
-import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { createMetrics, type Logger } from '@mersal/telemetry';
+import { serveMetrics } from '@mersal/telemetry/sdk';
 import { AlertPublishing } from './alert-publishing.js';
 import { callWebhook } from './alert-webhook.js';
 import { Counting } from './counting.js';

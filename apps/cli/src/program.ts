@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { auditList } from './commands/audit.js';
 import { cacheHistory, cacheReport, type HistoryChoice } from './commands/cache.js';
 import { cacheReplay, type ReplayChoice } from './commands/cache-replay.js';
-import { cacheWarm, type WarmChoice } from './commands/cache-warm.js';
+import type { WarmChoice } from './commands/cache-warm.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
 import { migrateDeploy, migrateStatus } from './commands/migrate.js';
@@ -284,7 +284,11 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description('look templates up and store their SIDs before they are needed; exits 3 when one is missing')
     .requiredOption('--key <key...>', 'names of templates')
     .option('--restaurant <restaurant...>', 'of these only (default: of all)')
-    .action(async (given: WarmChoice) => show(await cacheWarm(env(), logger, given, tell)));
+    .action(async (given: WarmChoice) => {
+      // The provider's SDK is large, and no other command needs it.
+      const { cacheWarm } = await import('./commands/cache-warm.js');
+      show(await cacheWarm(env(), logger, given, tell));
+    });
 
   program
     .command('doctor')

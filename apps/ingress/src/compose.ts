@@ -10,7 +10,8 @@ import {
 } from '@mersal/ledger';
 import { connectRedis, createIntakeRate, type IntakeRate } from '@mersal/limits';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
-import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { createMetrics, type Logger } from '@mersal/telemetry';
+import { serveMetrics } from '@mersal/telemetry/sdk';
 import { adminRoutes } from './admin/admin-routes.js';
 import { requireKey } from './auth/authenticate.js';
 import { KeyUses } from './auth/key-uses.js';

@@ -1,6 +1,7 @@
 import { ConfigError } from '@mersal/config';
 import { runService } from '@mersal/lifecycle';
-import { createLogger, stopTelemetry } from '@mersal/telemetry';
+import { createLogger } from '@mersal/telemetry';
+import { stopTelemetry } from '@mersal/telemetry/sdk';
 import { compose } from './compose.js';
 import { readSettings, type Settings } from './settings.js';
 

@@ -4,7 +4,8 @@ import { createAdmin, createConsumer, createPublisher, type KafkaConnection } fr
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, createKeyedRate, redisReady } from '@mersal/limits';
-import { createMetrics, type Logger, serveMetrics } from '@mersal/telemetry';
+import { createMetrics, type Logger } from '@mersal/telemetry';
+import { serveMetrics } from '@mersal/telemetry/sdk';
 import { createTwilioGateway, type TwilioGateway, type TwilioGatewayOptions } from '@mersal/twilio-gateway';
 import { assemble } from './assemble.js';
 import { reportMetrics } from './report.js';

@@ -1,13 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  createMetrics,
-  metricCatalogue,
-  type MetricName,
-  serveMetrics,
-  startTelemetry,
-  stopTelemetry,
-} from '@mersal/telemetry';
+import { createMetrics, metricCatalogue, type MetricName } from '@mersal/telemetry';
+import { serveMetrics, startTelemetry, stopTelemetry } from '@mersal/telemetry/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exposedName } from '../metrics-page.mjs';
 

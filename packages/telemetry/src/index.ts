@@ -7,7 +7,6 @@ export {
   type Metrics,
   metricCatalogue,
 } from './metrics.js';
-export { serveMetrics, startTelemetry, stopTelemetry } from './sdk.js';
 export {
   type Attributes,
   failSpan,

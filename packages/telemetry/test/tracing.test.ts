@@ -1,13 +1,5 @@
-import {
-  createLogger,
-  inSpan,
-  startSpan,
-  startTelemetry,
-  stopTelemetry,
-  traceIdOf,
-  traceparentOf,
-  withSpan,
-} from '@mersal/telemetry';
+import { createLogger, inSpan, startSpan, traceIdOf, traceparentOf, withSpan } from '@mersal/telemetry';
+import { startTelemetry, stopTelemetry } from '@mersal/telemetry/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 beforeAll(() => startTelemetry({}, 'test'));
