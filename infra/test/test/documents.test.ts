@@ -76,11 +76,11 @@ function unknownVariables(markdown: string): string[] {
 
 /** `METHOD /path` of every route of ingress, parameters as `:`. */
 const routes = new Set(
-  tracked('apps/ingress/src/*.ts').flatMap((path) => [
-    ...[...text(path).matchAll(/method: '([A-Z]+)',\s+url: '([^']+)'/g)].map(
+  tracked('apps/ingress/src/*.ts').flatMap((path) =>
+    [...text(path).matchAll(/method: '([A-Z]+)',\s+url: '([^']+)'/g)].map(
       ([, method = '', url = '']) => `${method} ${plain(url)}`,
     ),
-  ]),
+  ),
 );
 function plain(path: string): string {
   return path.replace(/[?].*$/, '').replace(/(:\w+|<[^>]*>|\{[^}]*\}|\$\w+)/g, ':');
