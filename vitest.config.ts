@@ -10,6 +10,8 @@ const alone = [
   'packages/limits/test/*.itest.ts',
   'packages/template-cache/test/*.itest.ts',
 ];
+/** They take long, and belong to `npm run test:full`. */
+const full = ['**/*.full.itest.ts'];
 const everywhere = ['**/node_modules/**', '**/dist/**', '**/.local/**'];
 
 const integration = {
@@ -38,7 +40,7 @@ export default defineConfig({
           ...integration,
           name: 'integration',
           include: [`${roots}/*/test/**/*.itest.ts`],
-          exclude: [...everywhere, ...alone],
+          exclude: [...everywhere, ...alone, ...full],
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },
@@ -48,10 +50,20 @@ export default defineConfig({
           ...integration,
           name: 'alone',
           include: alone,
-          exclude: everywhere,
+          exclude: [...everywhere, ...full],
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          ...integration,
+          name: 'full',
+          include: full,
+          exclude: everywhere,
+          fileParallelism: false,
+          maxWorkers: 1,
         },
       },
     ],

@@ -2,6 +2,7 @@ import { checkConsole } from './chromium.mjs';
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
 import { auditDependencies } from './npm-audit.mjs';
+import { runLongTests } from './long-tests.mjs';
 import { checkPackages } from './packages.mjs';
 import { checkPrometheus } from './promtool.mjs';
 import { checkApi } from './schemathesis.mjs';
@@ -29,6 +30,7 @@ export const toolChecks = [
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
   { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
   { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
+  { name: 'long tests (vitest)', run: runLongTests },
   { name: 'console (Chromium)', run: checkConsole },
   { name: 'API by its own document (schemathesis)', run: checkApi },
   { name: 'model of delivery (spin)', run: checkModel },

@@ -209,7 +209,7 @@ describe('alerts', () => {
           expect(whole.sums).toEqual(brute);
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
   });
 });

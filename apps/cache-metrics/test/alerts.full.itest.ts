@@ -16,13 +16,14 @@ import {
 } from '@mersal/contracts';
 import { createAdmin, createConsumer, createPublisher, type KafkaAdmin, type Publisher } from '@mersal/kafka';
 import { type Database, migrate, openDatabase, readCacheAlerts } from '@mersal/ledger';
-import { engines, freshDatabase, type ServiceProcess, startService, waitFor } from '@mersal/testkit';
+import { freshDatabase, ownKafka, type ServiceProcess, startService, waitFor } from '@mersal/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const PARTITIONS = 12;
 const topics = topicNames();
 const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
+let kafka: Awaited<ReturnType<typeof ownKafka>>;
 let admin: KafkaAdmin;
 let publisher: Publisher;
 let database: Database;
@@ -34,7 +35,9 @@ let answers: number[];
 let posted: string[];
 
 beforeAll(async () => {
-  const connection = { brokers: (await engines()).kafka, clientId: 'alerts-test', logger: silent };
+  // All events of the broker are one window of the global rate: others' tests must not be in it.
+  kafka = await ownKafka();
+  const connection = { brokers: kafka.brokers, clientId: 'alerts-test', logger: silent };
   admin = createAdmin({ connection });
   publisher = await createPublisher({ connection });
   const settings = topicSettings(topics, { partitions: PARTITIONS, replication: 1 });
@@ -43,6 +46,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await publisher.close();
   await admin.close();
+  await kafka.stop();
 });
 
 beforeEach(async () => {
@@ -63,7 +67,7 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
   env = {
-    KAFKA_BROKERS: (await engines()).kafka.join(','),
+    KAFKA_BROKERS: kafka.brokers.join(','),
     DATABASE_URL: url,
     LOG_LEVEL: 'info',
     CACHE_ALERT_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`,
@@ -119,7 +123,7 @@ async function inTopic(keys: readonly string[]): Promise<{ id: string; alert: Te
   const ends = await admin.endOffsets(topics.templateAlerts);
   const at = new Map<number, bigint>();
   const consumer = createConsumer({
-    connection: { brokers: (await engines()).kafka, clientId: 'alerts-test', logger: silent },
+    connection: { brokers: kafka.brokers, clientId: 'alerts-test', logger: silent },
     groupId: `alerts-test-${randomBytes(4).toString('hex')}`,
     topics: [topics.templateAlerts],
     onAssigned: async ({ partitions }) =>
