@@ -1,6 +1,6 @@
 import type { CacheMetrics } from './metrics/counts.js';
-import type { CacheEventDetails } from './metrics/recorder.js';
-import type { TemplateCreator } from './sid-cache.js';
+import type { CacheEventDetails } from './metrics/reported.js';
+import type { TemplateCreator } from './template-creator.js';
 import {
   type CacheReport,
   TemplateCache,

@@ -19,8 +19,9 @@ export { hashData } from './hash-data.js';
 export type { CacheLogger } from './logger.js';
 export type { CacheMetrics } from './metrics/counts.js';
 export type { CacheHealth } from './metrics/health.js';
-export type { CacheEventDetails, RuntimeReport } from './metrics/recorder.js';
-export type { SidCacheTimes, TemplateCreator, TemplateFinder } from './sid-cache.js';
+export type { CacheEventDetails, RuntimeReport } from './metrics/reported.js';
+export type { SidCacheTimes } from './sid-cache-times.js';
+export type { TemplateCreator, TemplateFinder } from './template-creator.js';
 export {
   type CacheReport,
   type DatabaseReport,

@@ -1,31 +1,14 @@
+import type { TemplateFinder } from './template-creator.js';
+import type { TemplateCreator } from './template-creator.js';
+import type { SidCacheTimes } from './sid-cache-times.js';
 import { LRUCache } from 'lru-cache';
 import { type CacheLogger, reasonOf } from './logger.js';
-import type { CacheEventDetails, Recorder } from './metrics/recorder.js';
+import type { Recorder } from './metrics/recorder.js';
+import type { CacheEventDetails } from './metrics/reported.js';
 import { TemplateCacheError } from './template-cache-error.js';
 import { friendlyNameOf, type TemplateIdentity } from './template-identity.js';
 import type { DatabaseTier } from './tiers/database-tier.js';
 import type { RedisTier } from './tiers/redis-tier.js';
-
-/** Makes the template at the provider and gives its SID. `friendlyName` leads to it again: use it as the template's name. */
-export type TemplateCreator = (template: {
-  readonly hash: string;
-  readonly friendlyName: string;
-}) => Promise<string> | string;
-/** Looks for a template of that name at the provider, e.g. one whose creation was never answered. */
-export type TemplateFinder = (friendlyName: string) => Promise<string | undefined> | string | undefined;
-
-export interface SidCacheTimes {
-  /** How long this process trusts its memory, in ms. */
-  readonly memoryMs: number;
-  /** How much longer it answers from memory while it looks again in the background, in ms. */
-  readonly staleMs: number;
-  /** How long a creator, with its finder, may take, in ms. The lock holds longer. */
-  readonly creatorMs: number;
-  /** How long a failed creation is not tried again here, in ms. */
-  readonly failureMs: number;
-  /** Between looks at what another process creates, in ms. */
-  readonly pollMs: number;
-}
 
 export interface SidCacheOptions {
   readonly redis: RedisTier | undefined;

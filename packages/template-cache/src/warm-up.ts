@@ -1,5 +1,5 @@
 import { reasonOf } from './logger.js';
-import type { TemplateCreator } from './sid-cache.js';
+import type { TemplateCreator } from './template-creator.js';
 import type { TemplateOptions } from './template-cache.js';
 
 export interface TemplateToWarm {

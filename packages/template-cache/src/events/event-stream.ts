@@ -1,3 +1,4 @@
+import type { EventStreamState } from './event-stream-state.js';
 import { encodeEvent, encodeHeaders, partitionFor, type TemplateEvent } from '@mersal/contracts';
 import {
   createAdmin,
@@ -16,16 +17,6 @@ const MOST_EVENTS = 10_000;
 const BATCH = 500;
 const LINGER_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
-
-export interface EventStreamState {
-  /** Events that wait in memory with their detail. */
-  readonly buffered: number;
-  /** Events that lost their detail so far: they leave as counts. */
-  readonly trimmed: number;
-  /** Events that Kafka refused for good. */
-  readonly dropped: number;
-  readonly published: number;
-}
 
 export interface EventStreamOptions {
   readonly connection: KafkaConnection;

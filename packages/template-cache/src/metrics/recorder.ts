@@ -1,25 +1,11 @@
+import type { RuntimeReport } from './reported.js';
+import type { CacheEventDetails } from './reported.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { CacheLogger } from '../logger.js';
 import { shortHash } from '../hash-data.js';
 import { type CacheEventKind, type CacheMetrics, CountsByKey } from './counts.js';
 import { type CacheHealth, healthOf } from './health.js';
 import { SpikeWatch } from './spike-watch.js';
-
-export interface CacheEventDetails {
-  /** Which tier had it. */
-  readonly source?: 'memory' | 'redis' | 'database';
-  /** Why it was missed or created; at most 64 characters. */
-  readonly reason?: string;
-  /** Whose template it is. Default: the environment's account, else `default`. */
-  readonly restaurantId?: string;
-}
-
-export interface RuntimeReport extends CacheMetrics {
-  readonly byKey: Readonly<Record<string, CacheMetrics>>;
-  /** The last five minutes. */
-  readonly window: CacheMetrics;
-  readonly spike: boolean;
-}
 
 export interface RecorderOptions {
   readonly logger: CacheLogger;
