@@ -119,7 +119,9 @@ export async function openFixture(
   const pool = openDatabase({ url: database, max: 4, application: 'ingress-test', onError: () => undefined });
   const keys = parseCredentialKeys(credentials);
   const names = topicNames(queue);
-  const reader = await readTopics(connection, [names.send, names.callbacks]);
+  // Only where somebody reads: a consumer that loses its broker makes kafkajs reject a promise that nobody holds.
+  let reader: Promise<TopicReader> | undefined;
+  const read = (): Promise<TopicReader> => (reader ??= readTopics(connection, [names.send, names.callbacks]));
   const url = await waitFor(() => upAt(service), { describe: 'the line that names the address' });
 
   const key = async (tenant: number | null, scopes: readonly Scope[]): Promise<string> => {
@@ -169,9 +171,9 @@ export async function openFixture(
     call,
     send: (tenant, body, headers) =>
       call('POST', '/api/whatsapp/send', { key: tenant.apiKey, body, ...(headers ? { headers } : {}) }),
-    records: (topic) => reader.records(topic),
+    records: async (topic) => (await read()).records(topic),
     async close() {
-      await reader.close();
+      await (await reader)?.close();
       await service.stop();
       await pool.close();
     },

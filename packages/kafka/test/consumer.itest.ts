@@ -554,7 +554,13 @@ describe('the end of a consumer', () => {
     // A member of another protocol: Kafka lets ours not in.
     const foreign = new Kafka({ brokers: kafka, logLevel: logLevel.NOTHING }).consumer({ groupId });
     await foreign.connect();
-    await foreign.subscribe({ topic });
+    // A broker may learn of a fresh topic later than the one that made it.
+    await waitFor(() =>
+      foreign.subscribe({ topic }).then(
+        () => true,
+        () => false,
+      ),
+    );
     await foreign.run({ eachBatch: async () => {} });
     const fatal: Error[] = [];
     const consumer = member({
