@@ -10,10 +10,10 @@ const { values } = parseArgs({
   options: {
     /** The program. */
     schemathesis: { type: 'string', default: 'schemathesis' },
-    examples: { type: 'string', default: '25' },
+    examples: { type: 'string', default: '10' },
     seed: { type: 'string', default: '20261124' },
     /** Longest time of the fuzzer, in s. */
-    seconds: { type: 'string', default: '240' },
+    seconds: { type: 'string', default: '150' },
   },
 });
 

@@ -37,7 +37,7 @@ const limits = {
     .nullable()
     .describe('most requests under way; null: the default')
     .optional(),
-  ratePerSecond: z.number().gt(0).max(1_000).nullable().describe('null: the default').optional(),
+  ratePerSecond: z.number().min(0.001).max(1_000).nullable().describe('null: the default').optional(),
   onDead: z.enum(['skip', 'hold']).describe('what waits behind a dead message goes on, or waits').optional(),
   onUnknown: z
     .enum(['wait', 'resend'])
