@@ -31,6 +31,8 @@ export interface SimulatorOptions {
   readonly latency?: Latency;
   /** Creates accepted in any 1,000 ms, over all accounts; more are answered 429 with code 20429. Default: unlimited. */
   readonly ratePerSecond?: number;
+  /** What the throttle goes by, ms since 1970. Default: the system's clock. */
+  readonly throttleClock?: () => number;
   readonly callbacks?: Partial<CallbackOptions>;
   /** Creates and messages that are remembered one by one. Default: 200,000. */
   readonly capacity?: number;
@@ -82,11 +84,12 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   ) => {
     const create = validateCreate(form, account, contents);
     const now = wallClock();
-    if (options.ratePerSecond !== undefined && accepted.count(now) >= options.ratePerSecond) {
+    const throttledAt = options.throttleClock?.() ?? now;
+    if (options.ratePerSecond !== undefined && accepted.count(throttledAt) >= options.ratePerSecond) {
       throttled += 1;
       throw new ProviderError(429, 20429, 'Too Many Requests');
     }
-    accepted.add(now);
+    accepted.add(throttledAt);
     const message = newMessage(create, account, entry.messageId, now);
     messages.add(message);
     const requestLog = log;
