@@ -1,9 +1,9 @@
 import { topicNames } from '@mersal/contracts';
 import {
+  connectionOf,
   createAdmin,
   createConsumer,
   createPublisher,
-  type KafkaConnection,
   type PartitionConsumer,
 } from '@mersal/kafka';
 import { openDatabase, readCacheAlerts } from '@mersal/ledger';
@@ -31,7 +31,7 @@ const MOST_ALERTS = 1_000;
 export async function compose(settings: Settings, logger: Logger, { releases, fail }: Scope): Promise<void> {
   const metrics = createMetrics();
   const { templateEvents: topic, templateAlerts } = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
-  const connection = kafkaConnection(settings, logger);
+  const connection = connectionOf(settings, `cache-metrics-${settings.INSTANCE}`, logger);
   const database = openDatabase({
     url: settings.DATABASE_URL,
     max: settings.DATABASE_POOL,
@@ -138,19 +138,4 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
   });
   releases.push('probes', () => probes.close());
   logger.info({ probes: probes.url }, `cache-metrics ${settings.INSTANCE} is up`);
-}
-
-function kafkaConnection(settings: Settings, logger: Logger): KafkaConnection {
-  const mechanism = settings.KAFKA_SASL_MECHANISM;
-  return {
-    brokers: settings.KAFKA_BROKERS,
-    clientId: `cache-metrics-${settings.INSTANCE}`,
-    logger,
-    ...(settings.KAFKA_TLS ? { ssl: true } : {}),
-    ...(mechanism === 'none'
-      ? {}
-      : {
-          sasl: { mechanism, username: settings.KAFKA_SASL_USERNAME, password: settings.KAFKA_SASL_PASSWORD },
-        }),
-  };
 }

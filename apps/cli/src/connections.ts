@@ -1,5 +1,5 @@
 import { readConfig } from '@mersal/config';
-import { createAdmin, type KafkaAdmin, type KafkaConnection } from '@mersal/kafka';
+import { connectionOf, createAdmin, type KafkaAdmin, type KafkaConnection } from '@mersal/kafka';
 import { type Database, openDatabase } from '@mersal/ledger';
 import { createLogger, type Logger } from '@mersal/telemetry';
 import type { Environment } from './settings.js';
@@ -18,19 +18,7 @@ export function cliLogger(writeErr: (line: string) => void, level = 'error'): Lo
 }
 
 export function kafkaConnection(env: Environment, logger: Logger): KafkaConnection {
-  const config = readConfig(env, KAFKA_SETTINGS);
-  const mechanism = config.KAFKA_SASL_MECHANISM;
-  return {
-    brokers: config.KAFKA_BROKERS,
-    clientId: 'mersal-cli',
-    logger,
-    ...(config.KAFKA_TLS ? { ssl: true } : {}),
-    ...(mechanism === 'none'
-      ? {}
-      : {
-          sasl: { mechanism, username: config.KAFKA_SASL_USERNAME, password: config.KAFKA_SASL_PASSWORD },
-        }),
-  };
+  return connectionOf(readConfig(env, KAFKA_SETTINGS), 'mersal-cli', logger);
 }
 
 export async function withAdmin<T>(

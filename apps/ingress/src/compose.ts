@@ -1,5 +1,5 @@
 import { parseIdKeys, topicNames } from '@mersal/contracts';
-import { createAdmin, createPublisher, type KafkaConnection } from '@mersal/kafka';
+import { connectionOf, createAdmin, createPublisher, type KafkaConnection } from '@mersal/kafka';
 import {
   createPostgresLedger,
   openDatabase,
@@ -79,7 +79,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   releases.push('postgres', () => ledger.close());
   const { partitions } = await readInstallation(database, settings.WHATSAPP_SEND_QUEUE_NAME);
 
-  const connection = kafkaConnection(settings, logger);
+  const connection = connectionOf(settings, `ingress-${settings.INSTANCE}`, logger);
   const queueing = settings.WHATSAPP_SEND_QUEUE_ENABLED;
   // Without the queue this starts without Kafka, too: it may be the reason why the queue is switched off.
   if (queueing) await agreePartitions(connection, topics.send, partitions);
@@ -273,19 +273,4 @@ async function agreePartitions(
   } finally {
     await admin.close();
   }
-}
-
-function kafkaConnection(settings: Settings, logger: Logger): KafkaConnection {
-  const mechanism = settings.KAFKA_SASL_MECHANISM;
-  return {
-    brokers: settings.KAFKA_BROKERS,
-    clientId: `ingress-${settings.INSTANCE}`,
-    logger,
-    ...(settings.KAFKA_TLS ? { ssl: true } : {}),
-    ...(mechanism === 'none'
-      ? {}
-      : {
-          sasl: { mechanism, username: settings.KAFKA_SASL_USERNAME, password: settings.KAFKA_SASL_PASSWORD },
-        }),
-  };
 }

@@ -1,6 +1,6 @@
 import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
 import { databaseRateGroup, systemClock } from '@mersal/delivery';
-import { createAdmin, createConsumer, createPublisher, type KafkaConnection } from '@mersal/kafka';
+import { connectionOf, createAdmin, createConsumer, createPublisher } from '@mersal/kafka';
 import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, createKeyedRate, redisReady } from '@mersal/limits';
@@ -64,7 +64,7 @@ export async function compose(
   });
   releases.push('provider', () => gateway.close());
 
-  const connection = kafkaConnection(settings, logger);
+  const connection = connectionOf(settings, `sender-${settings.INSTANCE}`, logger);
   const publisher = await createPublisher({
     connection,
     maxMessageBytes: (topic) => (topic === topics.dead ? 2 : 1) * MAX_RECORD_BYTES,
@@ -169,19 +169,4 @@ export async function compose(
   });
   releases.push('probes', () => probes.close());
   logger.info({ probes: probes.url, partitions }, `sender ${settings.INSTANCE} is up`);
-}
-
-function kafkaConnection(settings: Settings, logger: Logger): KafkaConnection {
-  const mechanism = settings.KAFKA_SASL_MECHANISM;
-  return {
-    brokers: settings.KAFKA_BROKERS,
-    clientId: `sender-${settings.INSTANCE}`,
-    logger,
-    ...(settings.KAFKA_TLS ? { ssl: true } : {}),
-    ...(mechanism === 'none'
-      ? {}
-      : {
-          sasl: { mechanism, username: settings.KAFKA_SASL_USERNAME, password: settings.KAFKA_SASL_PASSWORD },
-        }),
-  };
 }

@@ -28,3 +28,4 @@ export type { OutRecord } from './out-record.js';
 export { PublishError, type PublishErrorCode } from './publish-error.js';
 export { type OffsetRange, type ReadRangeOptions, readRange } from './read-range.js';
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.js';
+export { connectionOf, type ConnectionSettings } from './connection-of.js';

@@ -18,3 +18,4 @@ export {
   TooManyMissing,
 } from './replay.js';
 export type { Tally } from './tally.js';
+export { letterId, RECORD_ID, shownLetter, uOfLetter } from './shown-letter.js';

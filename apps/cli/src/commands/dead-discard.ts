@@ -1,6 +1,7 @@
 import { createPostgresLedger, type DeadLetter } from '@mersal/ledger';
+import { letterId } from '@mersal/recovery';
 import { withDatabase } from '../connections.js';
-import { type DeadChoice, deadId, filterOf, notDead, requireSelection } from '../recovery/dead-selection.js';
+import { type DeadChoice, filterOf, notDead, requireSelection } from '../recovery/dead-selection.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
 import type { Terminal } from '../terminal.js';
@@ -30,7 +31,7 @@ export async function deadDiscard(
       { ...filter, to: to ?? (await databaseNow(database)) },
       async (page) => void found.push(...page),
     );
-    const letters = choice.id ? found.filter((letter) => choice.id?.includes(deadId(letter))) : found;
+    const letters = choice.id ? found.filter((letter) => choice.id?.includes(letterId(letter))) : found;
     const gone = choice.id ? (await notDead(database, choice.id, letters)).length : 0;
     const matched = letters.length + gone;
     if (choice.dryRun === true)

@@ -1,9 +1,9 @@
 import type { KafkaConnection } from '@mersal/kafka';
 import { createPostgresLedger, type DeadFilter, type Ledger } from '@mersal/ledger';
-import { Pace, redrive, type RedriveParts, type Tally } from '@mersal/recovery';
+import { letterId, Pace, redrive, type RedriveParts, type Tally } from '@mersal/recovery';
 import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
-import { type DeadChoice, deadId, filterOf, notDead, requireSelection } from '../recovery/dead-selection.js';
+import { type DeadChoice, filterOf, notDead, requireSelection } from '../recovery/dead-selection.js';
 import { withKafka } from '../recovery/kafka-stage.js';
 import { REFUSALS, refusalText } from '../recovery/refusals.js';
 import { CliError, type Report, report } from '../report.js';
@@ -102,7 +102,7 @@ async function othersOf(
 ): Promise<string[]> {
   const found: { u: string; tag: string | null }[] = [];
   await everyLetter(ledger, filter, async (page) => void found.push(...page));
-  const wrong = found.filter((letter) => !ids.includes(deadId(letter)));
+  const wrong = found.filter((letter) => !ids.includes(letterId(letter)));
   if (wrong.length > 0) throw new CliError('message_unknown', 'the ledger has no such message');
   return notDead(database, ids, found);
 }

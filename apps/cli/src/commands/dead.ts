@@ -1,6 +1,7 @@
 import { createPostgresLedger, type DeadLetter, type DeadPlace, type Ledger } from '@mersal/ledger';
+import { letterId, shownLetter } from '@mersal/recovery';
 import { withDatabase } from '../connections.js';
-import { type DeadChoice, deadId, filterOf } from '../recovery/dead-selection.js';
+import { type DeadChoice, filterOf } from '../recovery/dead-selection.js';
 import { refusalText } from '../recovery/refusals.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
@@ -8,25 +9,6 @@ import { table } from '../table.js';
 import { queueMessage } from './queue.js';
 
 const PAGE = 1_000;
-
-/** A dead letter as it is shown: nothing of its text and its numbers. */
-export function deadItem(letter: DeadLetter) {
-  return {
-    id: deadId(letter),
-    kind: letter.kind,
-    restaurantId: letter.restaurantId,
-    reason: letter.reason,
-    class: letter.errorClass,
-    code: letter.errorCode,
-    attempts: letter.attempts,
-    redrives: letter.redrive,
-    acceptedAt: letter.acceptedAt === null ? null : new Date(letter.acceptedAt).toISOString(),
-    deadAt: new Date(letter.deadAt).toISOString(),
-    /** Null: it can be put back. */
-    refusal: letter.refusal,
-    record: letter.record,
-  };
-}
 
 /** All dead letters, newest first; with `limit` that many, and `next` says where to go on. */
 export async function deadList(
@@ -48,7 +30,7 @@ export async function deadList(
       more = page.length === asked;
     }
     const next = more && after ? encodePlace(after) : null;
-    const items = letters.map(deadItem);
+    const items = letters.map(shownLetter);
     const text = table(
       ['dead letter', 'restaurant', 'reason', 'code', 'attempts', 'given up', 'redrive'],
       items.map((one) => [
@@ -103,10 +85,10 @@ export async function deadShow(env: Environment, id: string): Promise<Report> {
       most: 10,
       order: 'newest',
     });
-    return found.find((one) => deadId(one) === id);
+    return found.find((one) => letterId(one) === id);
   });
   if (!letter) throw new CliError('letter_unknown', `there is no dead letter ${id}`);
-  const item = deadItem(letter);
+  const item = shownLetter(letter);
   const facts = table(
     ['dead letter', item.id],
     [

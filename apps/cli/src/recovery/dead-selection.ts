@@ -1,5 +1,5 @@
-import { joinMessageId, parseMessageId } from '@mersal/contracts';
 import type { Database, DeadFilter, DeadLetter } from '@mersal/ledger';
+import { letterId, RECORD_ID, uOfLetter } from '@mersal/recovery';
 import { findMessage, findTenant } from '../commands/find.js';
 import { EXIT } from '../exit-codes.js';
 import { CliError } from '../report.js';
@@ -12,13 +12,6 @@ export interface DeadChoice {
   readonly restaurant?: string | undefined;
   readonly from?: string | undefined;
   readonly to?: string | undefined;
-}
-
-const RECORD_ID = /^[0-9a-f]{32}$/;
-
-/** A message's own id, or the id of a record that never became one. */
-export function deadId({ u, tag }: Pick<DeadLetter, 'u' | 'tag'>): string {
-  return tag === null ? u : joinMessageId(u, tag);
 }
 
 export function timeOf(name: string, text: string | undefined): number | undefined {
@@ -53,7 +46,7 @@ export async function notDead(
   ids: readonly string[],
   letters: readonly Pick<DeadLetter, 'u' | 'tag'>[],
 ): Promise<string[]> {
-  const dead = new Set(letters.map(deadId));
+  const dead = new Set(letters.map(letterId));
   const others = [...new Set(ids)].filter((id) => !dead.has(id));
   for (const id of others) {
     if (RECORD_ID.test(id)) throw new CliError('letter_unknown', `there is no dead letter ${id}`);
@@ -63,7 +56,7 @@ export async function notDead(
 }
 
 function uOf(id: string): string {
-  const u = RECORD_ID.test(id) ? id : parseMessageId(id)?.u;
+  const u = uOfLetter(id);
   if (u === undefined) throw new CliError('id_invalid', `${id} is not the id of a dead letter`, EXIT.usage);
   return u;
 }

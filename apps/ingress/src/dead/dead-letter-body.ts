@@ -1,5 +1,4 @@
-import { joinMessageId, parseMessageId } from '@mersal/contracts';
-import type { DeadLetter, DeadPlace } from '@mersal/ledger';
+import type { DeadPlace } from '@mersal/ledger';
 import { z } from 'zod';
 import { Problem } from '../problems/problem.js';
 import { timeText } from '../requests/time-text.js';
@@ -30,29 +29,6 @@ export const deadLetterSchema = z.object({
     .nullable()
     .describe('where the record stood'),
 });
-
-/** A dead letter as the API shows it: never its text or a number. */
-export function deadLetterBody(letter: DeadLetter): z.infer<typeof deadLetterSchema> {
-  return {
-    id: letter.tag === null ? letter.u : joinMessageId(letter.u, letter.tag),
-    kind: letter.kind,
-    restaurantId: letter.restaurantId,
-    reason: letter.reason,
-    class: letter.errorClass,
-    code: letter.errorCode,
-    attempts: letter.attempts,
-    redrives: letter.redrive,
-    acceptedAt: letter.acceptedAt === null ? null : new Date(letter.acceptedAt).toISOString(),
-    deadAt: new Date(letter.deadAt).toISOString(),
-    refusal: letter.refusal,
-    record: letter.record,
-  };
-}
-
-/** The ledger's part of a dead letter's id; undefined where it is none. */
-export function uOfLetter(id: string): string | undefined {
-  return /^[0-9a-f]{32}$/.test(id) ? id : parseMessageId(id)?.u;
-}
 
 const CURSOR = /^(\d{1,16})\.([0-9a-f]{32})$/;
 

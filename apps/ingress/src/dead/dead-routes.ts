@@ -1,4 +1,5 @@
 import { auditRow, type Database, type DeadFilter, type DeadLetter, type Ledger } from '@mersal/ledger';
+import { letterId, shownLetter, uOfLetter } from '@mersal/recovery';
 import { z } from 'zod';
 import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
@@ -8,7 +9,7 @@ import { within } from '../requests/deadline.js';
 import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
-import { deadLetterBody, deadLetterSchema, decodePlace, encodePlace, uOfLetter } from './dead-letter-body.js';
+import { deadLetterSchema, decodePlace, encodePlace } from './dead-letter-body.js';
 
 export interface DeadRoutesOptions {
   readonly database: Database;
@@ -86,7 +87,7 @@ export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): v
       u === undefined
         ? []
         : await within('ledger', timeoutMs, ledger.listDead({ us: [u] }, { most: 10, order: 'newest' }));
-    const letter = found.find((one) => deadLetterBody(one).id === id);
+    const letter = found.find((one) => letterId(one) === id);
     if (letter === undefined) throw new Problem('not_found');
     return letter;
   };
@@ -114,7 +115,7 @@ export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): v
       const page = letters.slice(0, limit);
       const last = page.at(-1);
       return {
-        items: page.map(deadLetterBody),
+        items: page.map(shownLetter),
         next: letters.length > limit && last !== undefined ? encodePlace(last.place) : null,
       };
     },
@@ -159,7 +160,7 @@ export function deadRoutes({ app, auth }: Routes, options: DeadRoutesOptions): v
       params,
       response: { 200: deadLetterSchema, ...problemResponses(...PROBLEMS) },
     },
-    handler: async (request) => deadLetterBody(await find(request.params.id)),
+    handler: async (request) => shownLetter(await find(request.params.id)),
   });
 
   app.route<{ Params: z.infer<typeof params> }>({

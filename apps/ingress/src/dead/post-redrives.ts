@@ -1,6 +1,6 @@
 import type { Publisher } from '@mersal/kafka';
 import { auditRow, type Database, type DeadFilter, type DeadPlace, type Ledger } from '@mersal/ledger';
-import { Pace, redrive } from '@mersal/recovery';
+import { Pace, redrive, uOfLetter } from '@mersal/recovery';
 import { z } from 'zod';
 import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
@@ -8,7 +8,7 @@ import { Problem } from '../problems/problem.js';
 import { problemResponses } from '../problems/problem-schema.js';
 import type { Routes } from '../routes.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
-import { decodePlace, encodePlace, uOfLetter } from './dead-letter-body.js';
+import { decodePlace, encodePlace } from './dead-letter-body.js';
 import { filterOf, selection } from './dead-routes.js';
 
 export interface RedriveRoutesOptions {

@@ -1,5 +1,5 @@
 import type { Row, Statement } from '../database.js';
-import { hex } from '../messages/admit-sends.js';
+import { stepOf } from '../messages/outbox.js';
 
 /** A step in a message's life that was published. */
 export interface MessageEvent {
@@ -93,14 +93,7 @@ export function toEvents(rows: readonly Row[], feeds: number): MessageEvent[][] 
     events[(row['feed'] as number) - 1]?.push({
       n: row['n'] as string,
       outbox: row['outbox'] as string,
-      u: hex(row['u']),
-      tag: row['tag'] as string,
-      conversation: row['conversation'] as string,
-      redrive: row['redrive'] as number,
-      attempt: row['attempt'] as number,
-      state: row['state'] as string,
-      at: Math.round(Number(row['at'])),
-      detail: (row['detail'] as Record<string, unknown> | null) ?? {},
+      ...stepOf(row),
     });
   }
   return events;

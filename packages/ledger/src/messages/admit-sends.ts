@@ -36,9 +36,7 @@ export interface Head {
 }
 
 /**
- * Inserts what is unknown; a known id stays as it is, and with another body becomes a dead record. One that was sent without the
- * queue is noted as queued: if that is refused, it is for the queue to send. A message in the
- * future waits outside of its conversation. The lane's upsert takes the lane's row lock whatever it finds: either it
+ * Inserts what is unknown; a known id stays as it is: see noteKnown. A message in the future waits outside of its conversation. The lane's upsert takes the lane's row lock whatever it finds: either it
  * sees the lane that a settlement left, or the settlement sees the message.
  */
 export function admitSends(own: Ownership, messages: readonly NewMessage[]): Statement {
@@ -107,7 +105,8 @@ export function admitSends(own: Ownership, messages: readonly NewMessage[]): Sta
 }
 
 /**
- * What admitSends left as it was. In a statement of its own: one that was filed without the queue while that one waited for it is
+ * What admitSends left as it was: with another body it becomes a dead record; one that was sent without the queue is noted as queued,
+ * for if that is refused it is for the queue to send. In a statement of its own: one that was filed without the queue while that one waited for it is
  * not in its snapshot.
  */
 export function noteKnown(own: Ownership, messages: readonly NewMessage[]): Statement {

@@ -52,11 +52,9 @@ export function readOrphanedOutbox(olderThanMs: number, most: number): Statement
   };
 }
 
-export function toOutboxEntry(row: Row): OutboxEntry {
+/** What happened to a message, as both tables tell it that hold steps: before they are published, and after. */
+export function stepOf(row: Row) {
   return {
-    n: row['n'] as string,
-    partition: row['partition'] as number,
-    restaurantId: row['restaurant_id'] as string,
     u: hex(row['u']),
     tag: row['tag'] as string,
     conversation: row['conversation'] as string,
@@ -65,6 +63,15 @@ export function toOutboxEntry(row: Row): OutboxEntry {
     state: row['state'] as string,
     at: Math.round(Number(row['at'])),
     detail: (row['detail'] as Record<string, unknown> | null) ?? {},
+  };
+}
+
+export function toOutboxEntry(row: Row): OutboxEntry {
+  return {
+    n: row['n'] as string,
+    partition: row['partition'] as number,
+    restaurantId: row['restaurant_id'] as string,
+    ...stepOf(row),
     headers: (row['headers'] as Record<string, string> | null) ?? {},
     record: row['record'] as Buffer | null,
   };
