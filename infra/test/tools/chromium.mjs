@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { runToEnd } from '../child.mjs';
-import { answers } from './command.mjs';
+import { answers, verdictOf } from './command.mjs';
 
 /** @typedef {import('./tool-checks.mjs').Context} Context */
 /** @typedef {import('./tool-checks.mjs').CheckResult} CheckResult */
@@ -16,9 +15,7 @@ export async function checkConsole(context) {
     return { state: 'skipped', reason: 'no Chromium: on Debian apt-get install chromium' };
   const args = ['infra/pipeline/console/run.ts', '--browser', browser];
   const tsx = join(context.root, 'node_modules/.bin/tsx');
-  const ended = await runToEnd(tsx, args, { cwd: context.root, env: context.env, limitMs: LIMIT_MS });
-  if (ended.code === 0) return { state: 'passed' };
-  return { state: 'failed', reason: `${ended.trouble ?? ''}\n${ended.output.slice(-6_000).trim()}` };
+  return verdictOf(context, tsx, args, { limitMs: LIMIT_MS });
 }
 
 /** @param {Context} context @returns {Promise<string | undefined>} */

@@ -12,11 +12,11 @@ export async function answers(context, command, args) {
 /**
  * Runs a check's command: its exit code decides, its output is the reason.
  * @param {Context} context @param {string} command @param {readonly string[]} args
- * @param {NodeJS.ProcessEnv} [env]
+ * @param {{ env?: NodeJS.ProcessEnv, limitMs?: number }} [options]
  * @returns {Promise<CheckResult>}
  */
-export async function verdictOf(context, command, args, env = context.env) {
-  const ended = await runToEnd(command, args, { cwd: context.root, env, limitMs: 120_000 });
+export async function verdictOf(context, command, args, { env = context.env, limitMs = 120_000 } = {}) {
+  const ended = await runToEnd(command, args, { cwd: context.root, env, limitMs });
   if (ended.code === 0) return { state: 'passed' };
   return { state: 'failed', reason: `${ended.trouble ?? `exit code ${ended.code}`}\n${ended.output.trim()}` };
 }

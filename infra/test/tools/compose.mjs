@@ -19,7 +19,7 @@ export async function checkCompose(context) {
   if (compose === undefined)
     return { state: 'skipped', reason: 'no docker compose, and none could be built with go' };
   const args = [...compose.before, '--profile', 'core', '--profile', 'full', 'config', '--quiet'];
-  return verdictOf(context, compose.command, args, { ...context.env, ...GIVEN });
+  return verdictOf(context, compose.command, args, { env: { ...context.env, ...GIVEN } });
 }
 
 /** Docker's plugin, the stand-alone program, or one built from its Go module under .local/cache.

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { runToEnd } from '../child.mjs';
+import { verdictOf } from './command.mjs';
 
 /** @typedef {import('./tool-checks.mjs').Context} Context */
 /** @typedef {import('./tool-checks.mjs').CheckResult} CheckResult */
@@ -11,7 +11,5 @@ const LIMIT_MS = 600_000;
 export async function runLongTests(context) {
   const vitest = join(context.root, 'node_modules/.bin/vitest');
   const args = ['run', '--project', 'full'];
-  const ended = await runToEnd(vitest, args, { cwd: context.root, env: context.env, limitMs: LIMIT_MS });
-  if (ended.code === 0) return { state: 'passed' };
-  return { state: 'failed', reason: `${ended.trouble ?? ''}\n${ended.output.slice(-12_000).trim()}` };
+  return verdictOf(context, vitest, args, { limitMs: LIMIT_MS });
 }

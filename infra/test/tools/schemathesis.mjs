@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runToEnd } from '../child.mjs';
-import { answers } from './command.mjs';
+import { answers, verdictOf } from './command.mjs';
 
 /** @typedef {import('./tool-checks.mjs').Context} Context */
 /** @typedef {import('./tool-checks.mjs').CheckResult} CheckResult */
@@ -18,9 +18,7 @@ export async function checkApi(context) {
     return { state: 'skipped', reason: 'no schemathesis, and python3 could not install one from PyPI' };
   const tsx = join(context.root, 'node_modules/.bin/tsx');
   const args = ['infra/pipeline/fuzz/run.ts', '--schemathesis', program];
-  const ended = await runToEnd(tsx, args, { cwd: context.root, env: context.env, limitMs: LIMIT_MS });
-  if (ended.code === 0) return { state: 'passed' };
-  return { state: 'failed', reason: `${ended.trouble ?? ''}\n${ended.output.slice(-12_000).trim()}` };
+  return verdictOf(context, tsx, args, { limitMs: LIMIT_MS });
 }
 
 /** The one that is there, or one in an environment of its own under .local/cache.
