@@ -12,6 +12,8 @@ const alone = [
 ];
 /** They take long, and belong to `npm run test:full`. */
 const full = ['**/*.full.itest.ts'];
+/** They need a Jaeger, and belong to `npm run test:full`, too: it builds one. */
+const traces = ['infra/pipeline/test/traces.full.itest.ts'];
 const everywhere = ['**/node_modules/**', '**/dist/**', '**/.local/**'];
 
 const integration = {
@@ -61,11 +63,12 @@ export default defineConfig({
           ...integration,
           name: 'full',
           include: full,
-          exclude: everywhere,
+          exclude: [...everywhere, ...traces],
           fileParallelism: false,
           maxWorkers: 1,
         },
       },
+      { test: { ...integration, name: 'traces', include: traces, exclude: everywhere } },
     ],
   },
 });

@@ -30,39 +30,14 @@ const AT_ONCE = 500;
 /** Puts messages straight into the log, as ingress would after a POST. Returns their ids, in order. */
 export async function publishBacklog(target: Target, backlog: Backlog): Promise<string[]> {
   const keys = parseIdKeys(target.env['ID_KEYS'] as string);
-  const partitions = Number(target.env['TOPIC_PARTITIONS']);
   const tenants = target.tenants.filter((t) => backlog.restaurants?.includes(t.restaurantId) ?? true);
   const ids: string[] = [];
   const record = (n: number): OutRecord => {
     const tenant = tenants[n % tenants.length] as Target['tenants'][number];
     const lane = Math.floor(n / tenants.length) % backlog.conversationsEach;
     const id = messageId(keys, tenant.restaurantId, randomU());
-    const now = Date.now();
     ids.push(id);
-    return {
-      topic: topicNames(target.queue).send,
-      partition: partitionFor(tenant.restaurantId, partitions),
-      key: tenant.restaurantId,
-      value: encodeEvent('mersal.send.requested.v1', {
-        restaurantId: tenant.restaurantId,
-        messageId: id,
-        conversationId: `table-${lane}`,
-        to: `whatsapp:${customer(lane)}`,
-        from: tenant.fromNumber,
-        content: { kind: 'text', text: orderText(n) },
-        priority: 5,
-        acceptedAt: now,
-        bodyHash: randomBytes(32).toString('hex'),
-      }),
-      headers: encodeHeaders({
-        id,
-        type: 'mersal.send.requested.v1',
-        source: 'ingress/bench',
-        time: now,
-        subject: tenant.restaurantId,
-        traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
-      }),
-    };
+    return sendRecord(target, tenant, { id, lane, text: orderText(n) });
   };
   const publisher = await createPublisher({
     connection: {
@@ -85,6 +60,39 @@ export async function publishBacklog(target: Target, backlog: Backlog): Promise<
     await publisher.close();
   }
   return ids;
+}
+
+/** A send as ingress writes it into the log. */
+export function sendRecord(
+  target: Target,
+  tenant: Target['tenants'][number],
+  { id, lane, text }: { readonly id: string; readonly lane: number; readonly text: string },
+): OutRecord {
+  const now = Date.now();
+  return {
+    topic: topicNames(target.queue).send,
+    partition: partitionFor(tenant.restaurantId, Number(target.env['TOPIC_PARTITIONS'])),
+    key: tenant.restaurantId,
+    value: encodeEvent('mersal.send.requested.v1', {
+      restaurantId: tenant.restaurantId,
+      messageId: id,
+      conversationId: `table-${lane}`,
+      to: `whatsapp:${customer(lane)}`,
+      from: tenant.fromNumber,
+      content: { kind: 'text', text },
+      priority: 5,
+      acceptedAt: now,
+      bodyHash: randomBytes(32).toString('hex'),
+    }),
+    headers: encodeHeaders({
+      id,
+      type: 'mersal.send.requested.v1',
+      source: 'ingress/bench',
+      time: now,
+      subject: tenant.restaurantId,
+      traceparent: `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`,
+    }),
+  };
 }
 
 function ignore(): void {

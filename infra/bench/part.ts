@@ -17,7 +17,7 @@ export interface BenchContext {
   /** The processes of the engines, for their CPU time. */
   readonly pids: { readonly kafka: number; readonly redis: number; readonly postgres: number };
   readonly quick: boolean;
-  /** Where a CPU profile of the sender goes; undefined: none is made. */
+  /** Where a CPU profile of the service in question goes; undefined: none is made. */
   readonly profileDir: string | undefined;
   readonly say: (text: string) => void;
 }
@@ -28,4 +28,11 @@ export interface Part {
   /** Not part of a whole run. */
   readonly onlyNamed?: boolean;
   readonly run: (context: BenchContext) => Promise<Row[]>;
+}
+
+/** Node's arguments by which a service writes a CPU profile of this name, where the run was asked for profiles. */
+export function profiled({ profileDir }: BenchContext, name: string): readonly string[] {
+  return profileDir === undefined
+    ? []
+    : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`, `--cpu-prof-name=${name}.cpuprofile`];
 }

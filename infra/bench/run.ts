@@ -6,6 +6,9 @@ import { parseArgs } from 'node:util';
 import { ownKafka, ownPostgres, ownRedis } from '@mersal/testkit';
 import type { BenchContext, Part, Row } from './part.js';
 import { alone } from './parts/alone.js';
+import { consoleViews } from './parts/console.js';
+import { idle } from './parts/idle.js';
+import { ingress } from './parts/ingress.js';
 import { latency } from './parts/latency.js';
 import { manyTenants } from './parts/many-tenants.js';
 import { memory } from './parts/memory.js';
@@ -16,6 +19,8 @@ import { redrive } from './parts/redrive.js';
 import { replay } from './parts/replay.js';
 import { sdkCpu } from './parts/sdk-cpu.js';
 import { takeover } from './parts/takeover.js';
+import { cacheReport } from './parts/cache-report.js';
+import { telemetry } from './parts/telemetry.js';
 import { templateCache } from './parts/template-cache.js';
 import { throughput } from './parts/throughput.js';
 import { table } from './table.js';
@@ -40,7 +45,12 @@ const parts: readonly Part[] = [
   manyTenants,
   takeover,
   latency,
+  ingress,
+  idle,
   templateCache,
+  cacheReport,
+  telemetry,
+  consoleViews,
   alone,
 ];
 

@@ -4,7 +4,7 @@ import { createAdmin } from '@mersal/kafka';
 import { agreePartitions, migrate, openDatabase, parseCredentialKeys, saveTenant } from '@mersal/ledger';
 import { freshDatabase, randomName, type ServiceProcess, startService } from '@mersal/testkit';
 import type { Target } from './load.js';
-import type { BenchContext } from './part.js';
+import { type BenchContext, profiled } from './part.js';
 
 /** A queue and a database of its own with restaurants, and senders whose provider answers at once. Nothing else runs. */
 export interface Stage extends Target {
@@ -78,16 +78,12 @@ export async function openStage(
     env,
     tenants,
     startSender: async (name, more) => {
-      const profile =
-        context.profileDir === undefined
-          ? []
-          : ['--cpu-prof', `--cpu-prof-dir=${context.profileDir}`, `--cpu-prof-name=${queue}.cpuprofile`];
       const sender = await startService({
         app: 'sender',
         name,
         env: { ...env, ...more },
         entry: 'bench/answering-at-once.mjs',
-        nodeArgs: profile,
+        nodeArgs: profiled(context, queue),
       });
       senders.push(sender);
       return sender;

@@ -1,3 +1,5 @@
+import { dashboardFile } from '../observability/grafana/dashboard.mjs';
+import { chartSchema } from './chart-schema.mjs';
 import { configurationPage } from './configuration-page.mjs';
 import { contractDocuments } from './contract-documents.mjs';
 import { errorsPage } from './errors-page.mjs';
@@ -9,6 +11,8 @@ export function generatedFiles() {
     ['docs/errors.md', errorsPage()],
     ['docs/configuration.md', configurationPage()],
     ['docs/metrics.md', metricsPage()],
+    chartSchema(),
+    dashboardFile(),
     ...contractDocuments(),
   ]);
 }

@@ -14,7 +14,7 @@ export const usage = `node infra/test/run.mjs [--full | --only queue|queue-load|
 const PARTS = {
   queue: ['.queue.itest.ts'],
   'queue-load': ['.queue-load.itest.ts'],
-  cache: ['packages/template-cache/', 'apps/cache-metrics/', '.cache.itest.ts'],
+  cache: ['packages/template-cache/', 'packages/cache-windows/', 'apps/cache-metrics/', '.cache.itest.ts'],
 };
 
 /** The command line can't be understood; the message says why. */

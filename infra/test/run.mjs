@@ -96,15 +96,23 @@ async function runPlan(steps) {
 async function runToolChecks() {
   const inCi = process.env['CI'] === 'true';
   const tallies = [];
-  for (const { name, run } of toolChecks) {
+  const contextOf = (/** @type {string} */ name) => {
+    const since = performance.now();
+    return {
+      root,
+      env,
+      tell: (/** @type {string} */ detail) => console.log(`… ${name} (${seconds(since)}): ${detail}`),
+    };
+  };
+  const begun = toolChecks.map(
+    ({ name, begin }) =>
+      begin?.(contextOf(name)) ?? Promise.resolve(/** @type {const} */ ({ state: 'passed' })),
+  );
+  for (const [n, { name, run }] of toolChecks.entries()) {
     if (interrupted) break;
     const since = performance.now();
     console.log(`… ${name}`);
-    const result = await run({
-      root,
-      env,
-      tell: (detail) => console.log(`… ${name} (${seconds(since)}): ${detail}`),
-    });
+    const result = await run(contextOf(name), begun[n] ?? Promise.resolve({ state: 'passed' }));
     const state = result.state === 'skipped' && inCi && !result.excused ? 'failed' : result.state;
     const mark = { passed: '✓', failed: '✗', skipped: '-' }[state];
     tell(mark, name, since, result.reason);

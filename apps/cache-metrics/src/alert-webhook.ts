@@ -21,7 +21,7 @@ export interface AlertWebhookOptions {
 
 /**
  * Posts what is due to the webhook: all alerts of a moment in one message, so that one spike is one call. A failed call is repeated after
- * a pause that doubles; a 4xx other than 408 and 429 says that no repeat will do.
+ * a pause that doubles, and what else there is to say of its alerts waits behind it; a 4xx other than 408 and 429 says that no repeat will do.
  */
 export async function callWebhook(options: AlertWebhookOptions): Promise<number> {
   const { database, url, logger, metrics, random } = options;

@@ -1,4 +1,4 @@
-import { topicNames } from '@mersal/contracts';
+import { CACHE_METRICS_GROUP, topicNames } from '@mersal/contracts';
 import {
   connectionOf,
   createAdmin,
@@ -20,7 +20,6 @@ import { repeat } from './repeat.js';
 import type { Settings } from './settings.js';
 import { startUpkeep } from './upkeep.js';
 
-const GROUP = 'mersal-cache-metrics';
 const COMMIT_EVERY_MS = 1_000;
 const JUDGE_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 1_000;
@@ -61,7 +60,7 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
   });
   const consumer: PartitionConsumer = createConsumer({
     connection,
-    groupId: GROUP,
+    groupId: CACHE_METRICS_GROUP,
     topics: [topic],
     onAssigned: counting.onAssigned,
     onRevoked: counting.onRevoked,
@@ -70,7 +69,6 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
   });
   const admin = createAdmin({ connection });
   releases.push('admin', () => admin.close());
-  const partitions = await admin.partitionCount(topic);
   await consumer.start();
   commits.start(COMMIT_EVERY_MS);
   releases.push('consumer', async () => {
@@ -83,6 +81,8 @@ export async function compose(settings: Settings, logger: Logger, { releases, fa
   let open: number | null = null;
   const watch = async (): Promise<void> => {
     await noteReading({ admin, database, topic, positions: () => counting.positions(), wallClock: Date.now });
+    // Asked again each time: callers compute the partition from what the topic has, and it may have been given more.
+    const partitions = await admin.partitionCount(topic);
     for (let more = true; more; ) {
       const judged = await judgeLedger(database, {
         partitions,

@@ -6,17 +6,22 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   decodeEvent,
-  encodeEvent,
-  encodeHeaders,
-  partitionFor,
   type TemplateAlert,
   type TemplateEvent,
+  templateEventRecord,
   topicNames,
   topicSettings,
 } from '@mersal/contracts';
 import { createAdmin, createConsumer, createPublisher, type KafkaAdmin, type Publisher } from '@mersal/kafka';
-import { type Database, migrate, openDatabase, readCacheAlerts } from '@mersal/ledger';
-import { freshDatabase, ownKafka, type ServiceProcess, startService, waitFor } from '@mersal/testkit';
+import { applyRoles, type Database, migrate, openDatabase, readCacheAlerts } from '@mersal/ledger';
+import {
+  freshDatabase,
+  loginOf,
+  ownKafka,
+  type ServiceProcess,
+  startService,
+  waitFor,
+} from '@mersal/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
 const PARTITIONS = 12;
@@ -52,6 +57,7 @@ afterAll(async () => {
 beforeEach(async () => {
   const url = await freshDatabase('alerts');
   await migrate(url);
+  await applyRoles(url);
   database = openDatabase({ url, max: 2, application: 'test', onError: () => {} });
   answers = [];
   posted = [];
@@ -68,7 +74,7 @@ beforeEach(async () => {
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
   env = {
     KAFKA_BROKERS: kafka.brokers.join(','),
-    DATABASE_URL: url,
+    DATABASE_URL: await loginOf('mersal_cache_metrics', url),
     LOG_LEVEL: 'info',
     CACHE_ALERT_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}/hook`,
   };
@@ -102,18 +108,9 @@ async function publish(n: number, event: (i: number) => Partial<TemplateEvent> &
     }),
   );
   await publisher.publish(
-    events.map((one) => ({
-      topic: topics.templateEvents,
-      partition: partitionFor(one.key, PARTITIONS),
-      key: one.key,
-      value: encodeEvent('mersal.template.event.v1', one),
-      headers: encodeHeaders({
-        id: `${producer}/${one.sequence}`,
-        type: 'mersal.template.event.v1',
-        source: 'test',
-        time: one.at,
-      }),
-    })),
+    events.map((one) =>
+      templateEventRecord(one, { topic: topics.templateEvents, partitions: PARTITIONS, source: 'test' }),
+    ),
   );
 }
 

@@ -1,23 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import {
-  encodeEvent,
-  encodeHeaders,
-  partitionFor,
-  type TemplateEvent,
-  topicNames,
-  topicSettings,
-} from '@mersal/contracts';
-import { createAdmin, createPublisher, type KafkaAdmin, type OutRecord, type Publisher } from '@mersal/kafka';
-import { type Database, migrate, openDatabase } from '@mersal/ledger';
-import { engines, freshDatabase, type ServiceProcess, startService, waitFor } from '@mersal/testkit';
+import type { TemplateEvent } from '@mersal/contracts';
+import { applyRoles, type Database, migrate, openDatabase } from '@mersal/ledger';
+import { engines, freshDatabase, loginOf, type ServiceProcess, startService, waitFor } from '@mersal/testkit';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openEventTopic, toRecord } from './event-topic.js';
 
-const PARTITIONS = 12;
-const topic = topicNames().templateEvents;
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-
-let admin: KafkaAdmin;
-let publisher: Publisher;
+let topic: Awaited<ReturnType<typeof openEventTopic>>;
 let database: Database;
 let env: Record<string, string>;
 let running: ServiceProcess[];
@@ -25,22 +13,21 @@ let marker: string;
 let sequence: number;
 
 beforeAll(async () => {
-  const connection = { brokers: (await engines()).kafka, clientId: 'cache-metrics-test', logger: silent };
-  admin = createAdmin({ connection });
-  publisher = await createPublisher({ connection });
-  const settings = topicSettings(topicNames(), { partitions: PARTITIONS, replication: 1 });
-  await admin.ensureTopics(settings.filter((one) => one.topic.startsWith('template-')));
+  topic = await openEventTopic();
 });
-afterAll(async () => {
-  await publisher.close();
-  await admin.close();
-});
+afterAll(() => topic?.close());
 
 beforeEach(async () => {
   const url = await freshDatabase('cache');
   await migrate(url);
+  await applyRoles(url);
   database = openDatabase({ url, max: 2, application: 'test', onError: () => {} });
-  env = { KAFKA_BROKERS: (await engines()).kafka.join(','), DATABASE_URL: url, LOG_LEVEL: 'info' };
+  env = {
+    KAFKA_BROKERS: (await engines()).kafka.join(','),
+    // With the rights of its role only, and without the key of the credentials.
+    DATABASE_URL: await loginOf('mersal_cache_metrics', url),
+    LOG_LEVEL: 'info',
+  };
   running = [];
   marker = randomBytes(4).toString('hex');
   sequence = 0;
@@ -72,21 +59,6 @@ function makeEvents(n: number): TemplateEvent[] {
     };
   });
 }
-
-const toRecord = (event: TemplateEvent): OutRecord => ({
-  topic,
-  partition: partitionFor(event.key, PARTITIONS),
-  key: event.key,
-  value: encodeEvent('mersal.template.event.v1', event),
-  headers: encodeHeaders({
-    id: `${event.producer}/${event.sequence}`,
-    type: 'mersal.template.event.v1',
-    source: 'test',
-    time: event.at,
-  }),
-});
-
-const publish = (events: readonly TemplateEvent[]): Promise<void> => publisher.publish(events.map(toRecord));
 
 type Counts = Record<string, [hits: number, misses: number, creations: number]>;
 
@@ -121,34 +93,14 @@ async function totalSum(): Promise<number> {
   return row?.['n'] as number;
 }
 
-/** Every record of the topic, whoever wrote it, is behind the ledger's offsets. */
-async function allCounted(): Promise<void> {
-  const ends = await admin.endOffsets(topic);
-  await waitFor(
-    async () => {
-      const rows = await database.run({
-        name: 'test-offsets',
-        text: 'select partition, next_offset from cache_offset',
-        values: [],
-      });
-      const at = new Map(rows.map((row) => [row['partition'], BigInt(row['next_offset'] as string)]));
-      return [...ends].every(([partition, end]) => (at.get(partition) ?? 0n) >= end);
-    },
-    {
-      timeoutMs: 45_000,
-      describe: () => `all to be counted; ${running.map((s) => s.lines.slice(-5).join('\n')).join('\n')}`,
-    },
-  );
-}
-
 describe('cache-metrics as a process', () => {
   it('counts each event once, number for number, also those published twice', async () => {
     const service = await start('cache-metrics-1');
     const events = makeEvents(1_000);
-    await publish(events.slice(0, 600));
-    await publish(events.slice(400, 600));
-    await publish(events.slice(600));
-    await allCounted();
+    await topic.publish(events.slice(0, 600));
+    await topic.publish(events.slice(400, 600));
+    await topic.publish(events.slice(600));
+    await topic.counted(database, running);
     expect(await paneSums()).toEqual(tally(events));
     expect(await totalSum()).toBe(events.length);
 
@@ -162,19 +114,24 @@ describe('cache-metrics as a process', () => {
     const events = makeEvents(50);
     const [first] = events.map(toRecord);
     if (!first) throw new Error('no record');
-    await publish(events.slice(0, 25));
-    await publisher.publish([
+    await topic.publish(events.slice(0, 25));
+    const withKey = (odd: string): Buffer =>
+      Buffer.from(String(first.value).replace(`"key":"${marker}`, `"key":"${odd}${marker}`));
+    await topic.publishRecords([
       { ...first, value: Buffer.from(`{"not": "whole`) },
       { ...first, headers: {} },
       { ...first, value: null },
+      // What Postgres cannot hold, or could not tell apart.
+      { ...first, value: withKey('\\u0000') },
+      { ...first, value: withKey('\\ud83d') },
     ]);
-    await publish(events.slice(25));
-    await allCounted();
+    await topic.publish(events.slice(25));
+    await topic.counted(database, running);
     expect(await paneSums()).toEqual(tally(events));
     const warnings = service.lines.filter((line) => line.includes('cannot be read'));
-    expect(warnings).toHaveLength(3);
+    expect(warnings).toHaveLength(5);
     for (const line of warnings)
-      expect(JSON.parse(line)).toMatchObject({ topic, offset: expect.stringMatching(/^\d+$/) });
+      expect(JSON.parse(line)).toMatchObject({ topic: topic.topic, offset: expect.stringMatching(/^\d+$/) });
   });
 
   it('loses and doubles nothing while instances join, are killed and come back', async () => {
@@ -183,7 +140,7 @@ describe('cache-metrics as a process', () => {
     const more = async (n: number): Promise<void> => {
       const next = makeEvents(n);
       events.push(...next);
-      await publish(next);
+      await topic.publish(next);
     };
     await more(800);
     await waitFor(async () => (await totalSum()) > 0, { timeoutMs: 20_000, describe: 'the first counts' });
@@ -195,7 +152,7 @@ describe('cache-metrics as a process', () => {
     for (let n = 0; n < 10; n += 1) await more(100);
     await start('cache-metrics-3');
     await more(500);
-    await allCounted();
+    await topic.counted(database, running);
     expect(await paneSums()).toEqual(tally(events));
     expect(await totalSum()).toBe(events.length);
   });

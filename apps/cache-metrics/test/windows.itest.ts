@@ -13,6 +13,7 @@ import {
 import type { TemplateAlert, TemplateEvent } from '@mersal/contracts';
 import {
   addPanes,
+  applyRoles,
   type Database,
   migrate,
   noteCacheReadTo,
@@ -26,9 +27,10 @@ import {
   readCacheOffset,
   readCacheTotals,
 } from '@mersal/ledger';
-import { freshDatabase } from '@mersal/testkit';
+import { freshDatabase, loginOf } from '@mersal/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { judgeLedger } from '../src/judging.js';
+import { startUpkeep } from '../src/upkeep.js';
 
 const START = 1_790_000_000_000;
 const PARTITIONS = 3;
@@ -40,7 +42,9 @@ let url: string;
 beforeEach(async () => {
   url = await freshDatabase('windows');
   await migrate(url);
-  database = openDatabase({ url, max: 4, application: 'test', onError: () => {} });
+  await applyRoles(url);
+  const login = await loginOf('mersal_cache_metrics', url);
+  database = openDatabase({ url: login, max: 4, application: 'test', onError: () => {} });
 });
 afterEach(() => database.close());
 
@@ -103,57 +107,60 @@ async function inMemory(log: readonly AppendedEvent[], judgedTo: number): Promis
 }
 
 describe('windows over the ledger', () => {
-  it('give the alerts that the same events give in memory, whoever judges when and how batches are cut', async () => {
-    const log = makeLog(7);
-    const batches = new Map<number, AppendedEvent[]>();
-    for (let p = 0; p < PARTITIONS; p += 1)
-      batches.set(
-        p,
-        log.filter((one) => partitionOf(one) === p),
-      );
-    const offsets = new Map<number, bigint>();
-    for (let p = 0; p < PARTITIONS; p += 1) offsets.set(p, await readCacheOffset(database, p));
-    // Partition 2 is read late, in large pieces, the others in small ones, and three judge at once.
-    const done = new Map<number, number>();
-    for (let round = 1; round <= 40; round += 1) {
-      for (const [p, events] of batches) {
-        if (p === 2 && round % 10 !== 0) continue;
-        const from = done.get(p) ?? 0;
-        const to = Math.ceil((events.length * round) / 40);
-        done.set(p, to);
-        const part = events.slice(from, to);
-        const first = offsets.get(p) ?? 0n;
-        const next = first + BigInt(part.length);
-        const readTo = part.at(-1)?.appendedAt ?? null;
-        await addPanes(
-          database,
+  it.each([7, 23, 101, 4_711])(
+    'give the alerts that the same events give in memory, whoever judges when and how batches are cut (%i)',
+    async (seed) => {
+      const log = makeLog(seed);
+      const batches = new Map<number, AppendedEvent[]>();
+      for (let p = 0; p < PARTITIONS; p += 1)
+        batches.set(
           p,
-          { first, next, readTo: readTo === null ? null : readTo - 1 },
-          foldEvents(part, new Map()),
+          log.filter((one) => partitionOf(one) === p),
         );
-        offsets.set(p, next);
+      const offsets = new Map<number, bigint>();
+      for (let p = 0; p < PARTITIONS; p += 1) offsets.set(p, await readCacheOffset(database, p));
+      // Partition 2 is read late, in large pieces, the others in small ones, and three judge at once.
+      const done = new Map<number, number>();
+      for (let round = 1; round <= 40; round += 1) {
+        for (const [p, events] of batches) {
+          if (p === 2 && round % 10 !== 0) continue;
+          const from = done.get(p) ?? 0;
+          const to = Math.ceil((events.length * round) / 40);
+          done.set(p, to);
+          const part = events.slice(from, to);
+          const first = offsets.get(p) ?? 0n;
+          const next = first + BigInt(part.length);
+          const readTo = part.at(-1)?.appendedAt ?? null;
+          await addPanes(
+            database,
+            p,
+            { first, next, readTo: readTo === null ? null : readTo - 1 },
+            foldEvents(part, new Map()),
+          );
+          offsets.set(p, next);
+        }
+        await Promise.all([1, 2, 3].map(() => judgeLedger(database, options)));
       }
-      await Promise.all([1, 2, 3].map(() => judgeLedger(database, options)));
-    }
-    const end = START + 2_500_000;
-    await noteCacheReadTo(
-      database,
-      [...offsets].map(([partition, next]) => ({ partition, next, readTo: end })),
-    );
-    let judged = await judgeLedger(database, options);
-    while (judged.more) judged = await judgeLedger(database, options);
-    expect(judged.judgedTo).toBe(judgeable(end));
+      const end = START + 2_500_000;
+      await noteCacheReadTo(
+        database,
+        [...offsets].map(([partition, next]) => ({ partition, next, readTo: end })),
+      );
+      let judged = await judgeLedger(database, options);
+      while (judged.more) judged = await judgeLedger(database, options);
+      expect(judged.judgedTo).toBe(judgeable(end));
 
-    const told = await toldEvents();
-    expect(told).toEqual(await inMemory(log, judgeable(end)));
-    expect(told.filter(({ state }) => state === 'opened').length).toBeGreaterThan(3);
-    expect(new Set(told.map(({ cause }) => cause))).toContain('hash_churn');
-    expect(told.filter(({ state }) => state === 'closed').length).toBe(
-      told.filter(({ state }) => state === 'opened').length,
-    );
-    const alerts = await readCacheAlerts(database, 0, 1_000);
-    expect(alerts.length).toBe(told.filter(({ state }) => state === 'opened').length);
-  });
+      const told = await toldEvents();
+      expect(told).toEqual(await inMemory(log, judgeable(end)));
+      expect(told.filter(({ state }) => state === 'opened').length).toBeGreaterThan(3);
+      expect(new Set(told.map(({ cause }) => cause))).toContain('hash_churn');
+      expect(told.filter(({ state }) => state === 'closed').length).toBe(
+        told.filter(({ state }) => state === 'opened').length,
+      );
+      const alerts = await readCacheAlerts(database, 0, 1_000);
+      expect(alerts.length).toBe(told.filter(({ state }) => state === 'opened').length);
+    },
+  );
 
   it('wait for a partition that is behind, and for one that nobody has read yet', async () => {
     const events = makeLog(3).filter((one) => partitionOf(one) === 0);
@@ -243,6 +250,84 @@ describe('old panes', () => {
     expect((await toldEvents()).slice(0, told.length)).toEqual(told);
     expect(await toldEvents()).toEqual(await inMemory(events, START + 2_500_000 - LATENESS_MS));
   });
+
+  it('and what else is old go after their set time, and not before', async () => {
+    const DAY_MS = 86_400_000;
+    const HISTORY_DAYS = 7;
+    const now = START + 200 * DAY_MS;
+    /** Rows a minute older than that, and a minute younger. */
+    const around = async (name: string, days: number, text: string): Promise<void> => {
+      for (const [age, minutes] of [
+        ['old', -1],
+        ['young', 1],
+      ] as const)
+        await database.run({
+          name: '',
+          text,
+          values: [`${name} ${age}`, new Date(now - days * DAY_MS + minutes * 60_000).toISOString()],
+        });
+    };
+    await around(
+      'minute',
+      HISTORY_DAYS,
+      `insert into cache_minute (key, tenant, minute, hits, misses, creations, late) values ($1, 'r1', $2, 1, 1, 1, 1)`,
+    );
+    await around(
+      'producer',
+      8,
+      'insert into cache_producer (partition, producer, sequence, seen_at) values (0, $1, 5, $2)',
+    );
+    const alert = `scope, key, opened_at, closed_at, judged_at, miss_rate, requests, cause, message, told_rate`;
+    await around(
+      'closed alert',
+      90,
+      `insert into cache_alert (${alert}) values ('key', $1, '2020-01-01', $2, $2, 0.7, 20, 'unknown', '', 0.7)`,
+    );
+    await around(
+      'open alert',
+      90,
+      `insert into cache_alert (${alert}) values ('key', $1, $2, null, $2, 0.7, 20, 'unknown', '', 0.7)`,
+    );
+    const event = 'event, made_at, published_at, webhook_due';
+    await around(
+      'told event',
+      90,
+      `insert into cache_alert_event (${event}) values (jsonb_build_object('name', $1::text), $2, now(), null)`,
+    );
+    await around(
+      'unpublished event',
+      90,
+      `insert into cache_alert_event (${event}) values (jsonb_build_object('name', $1::text), $2, null, null)`,
+    );
+    await around(
+      'event due at the webhook',
+      90,
+      `insert into cache_alert_event (${event}) values (jsonb_build_object('name', $1::text), $2, now(), now())`,
+    );
+    const left = async (): Promise<string[]> => {
+      const rows = await database.run({
+        name: '',
+        text: `
+          select key as name from cache_minute union all select producer from cache_producer
+          union all select key from cache_alert union all select event->>'name' from cache_alert_event`,
+        values: [],
+      });
+      return rows.map((row) => row['name'] as string).sort();
+    };
+    const before = await left();
+    expect(before).toHaveLength(14);
+    const troubles: unknown[] = [];
+    // Its first round is at once, and stopping waits for it.
+    await startUpkeep(
+      database,
+      HISTORY_DAYS,
+      () => now,
+      (error) => troubles.push(error),
+    )();
+    expect(troubles).toEqual([]);
+    const gone = ['closed alert old', 'minute old', 'producer old', 'told event old'];
+    expect(await left()).toEqual(before.filter((name) => !gone.includes(name)));
+  });
 });
 
 describe('a replay', () => {
@@ -300,5 +385,23 @@ describe('a replay', () => {
     expect(different.minutesDiffer).toHaveLength(1);
     expect(different.alertsDiffer.length).toBeGreaterThan(0);
     expect(different.alertsDiffer.every((one) => one.recorded === null && one.scope === 'global')).toBe(true);
+
+    const { alerts } = await replay(minute(0), minute(30));
+    const closed = alerts.find(({ scope, closedAt }) => scope === 'key' && closedAt !== null);
+    await database.run({
+      name: '',
+      text: "update cache_alert set cause = 'cold_start' where scope = 'key' and key = $1 and opened_at = $2::timestamptz",
+      values: [closed?.key, new Date(closed?.openedAt ?? 0).toISOString()],
+    });
+    const { alertsDiffer } = await replay(minute(0), minute(30));
+    expect(alertsDiffer.filter(({ recorded }) => recorded !== null)).toEqual([
+      {
+        scope: 'key',
+        key: closed?.key,
+        openedAt: closed?.openedAt,
+        recorded: { closedAt: closed?.closedAt, cause: 'cold_start' },
+        replayed: { closedAt: closed?.closedAt, cause: closed?.cause },
+      },
+    ]);
   });
 });

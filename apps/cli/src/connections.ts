@@ -1,16 +1,8 @@
-import { readConfig } from '@mersal/config';
+import { KAFKA_SETTINGS, kafkaRelations, readConfig } from '@mersal/config';
 import { connectionOf, createAdmin, type KafkaAdmin, type KafkaConnection } from '@mersal/kafka';
 import { type Database, openDatabase } from '@mersal/ledger';
 import { createLogger, type Logger } from '@mersal/telemetry';
 import type { Environment } from './settings.js';
-
-export const KAFKA_SETTINGS = [
-  'KAFKA_BROKERS',
-  'KAFKA_TLS',
-  'KAFKA_SASL_MECHANISM',
-  'KAFKA_SASL_USERNAME',
-  'KAFKA_SASL_PASSWORD',
-] as const;
 
 /** Warnings of the libraries go to stderr: stdout belongs to the command's answer. */
 export function cliLogger(writeErr: (line: string) => void, level = 'error'): Logger {
@@ -18,7 +10,7 @@ export function cliLogger(writeErr: (line: string) => void, level = 'error'): Lo
 }
 
 export function kafkaConnection(env: Environment, logger: Logger): KafkaConnection {
-  return connectionOf(readConfig(env, KAFKA_SETTINGS), 'mersal-cli', logger);
+  return connectionOf(readConfig(env, KAFKA_SETTINGS, kafkaRelations), 'mersal-cli', logger);
 }
 
 export async function withAdmin<T>(

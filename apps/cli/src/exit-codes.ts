@@ -7,7 +7,7 @@ export const EXIT = {
   usage: 2,
   /**
    * Done, but somebody should look: a topic's settings differ, migrations wait, outcomes have to be decided, conversations do
-   * not move, a dead letter that was named can not be put back.
+   * not move, a dead letter that was named can not be put back, messages have to end before they can be erased.
    */
   attention: 3,
 } as const;

@@ -3,13 +3,15 @@ import { auditList } from './commands/audit.js';
 import { cacheHistory, cacheReport, type HistoryChoice } from './commands/cache.js';
 import { cacheReplay, type ReplayChoice } from './commands/cache-replay.js';
 import type { WarmChoice } from './commands/cache-warm.js';
+import { credentialsRotate, credentialsStatus } from './commands/credentials.js';
 import { doctor } from './commands/doctor.js';
 import { keysCreate, keysList, keysRevoke, keysRotate } from './commands/keys.js';
-import { migrateDeploy, migrateStatus } from './commands/migrate.js';
+import { migrateDeploy, migrateRoles, migrateStatus } from './commands/migrate.js';
 import { type PauseChoice, queuePause, queuePauses, queueRelease, queueResume } from './commands/pauses.js';
 import { queueMessage, queueMetrics } from './commands/queue.js';
 import { queueRetry, queueStuck } from './commands/stuck.js';
 import { suppressionsLift, suppressionsList } from './commands/suppressions.js';
+import { type LimitsChoice, tenantsLimits } from './commands/tenant-limits.js';
 import {
   tenantsCreate,
   tenantsList,
@@ -17,6 +19,8 @@ import {
   tenantsSeed,
   tenantsSuspend,
 } from './commands/tenants.js';
+import { redisAcls } from './commands/redis.js';
+import { topicsAcls } from './commands/topic-acls.js';
 import { topicsEnsure, topicsStatus } from './commands/topics.js';
 import { unknownList, unknownResolve } from './commands/unknown.js';
 import { kafkaConnection } from './connections.js';
@@ -67,6 +71,11 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .command('status')
     .description('what is applied and what waits; exits 3 when something waits')
     .action(async () => show(await migrateStatus(env())));
+  migrate
+    .command('roles')
+    .description('create the roles of the services and give each its rights in the tables, no more')
+    .option('--sql', 'only print the statements')
+    .action(async (given: { sql?: boolean }) => show(await migrateRoles(env(), given)));
 
   const topics = program.command('topics').description("Kafka's topics");
   topics
@@ -78,6 +87,22 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description('compare the topics with what they should be; exits 3 when they differ')
     .action(async () => show(await topicsStatus(env(), kafka())));
 
+  topics
+    .command('acls')
+    .description('what each service needs to be allowed in Kafka, and nothing more')
+    .option('--apply', 'allow it')
+    .option('--principal <name>', 'who {service} is', 'User:mersal-{service}')
+    .action(async (given: { apply?: boolean; principal: string }) =>
+      show(await topicsAcls(env(), kafka, given)),
+    );
+
+  program
+    .command('redis')
+    .description('Redis')
+    .command('acls')
+    .description("what each service's user needs in Redis, as ACL SETUSER takes it")
+    .action(() => show(redisAcls(env())));
+
   const tenants = program.command('tenants').description('restaurants');
   tenants
     .command('seed')
@@ -86,7 +111,7 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
       '--file <path>',
       'JSON: [{restaurantId, name, accountSid, authToken, fromNumbers, apiKey}]',
     )
-    .action(async ({ file }: { file: string }) => show(await tenantsSeed(env(), file)));
+    .action(async ({ file }: { file: string }) => show(await tenantsSeed(env(), logger, file)));
   tenants
     .command('list')
     .description('all restaurants')
@@ -128,6 +153,33 @@ Settings come from the environment, else from the nearest .local/stack.json (a r
     .description('go on with what was suspended')
     .argument('<restaurant>')
     .action(async (id: string) => show(await tenantsResume(env(), id)));
+
+  tenants
+    .command('limits')
+    .description('show the limits of one, or change those that are given: on all senders within seconds')
+    .argument('<restaurant>')
+    .option('--concurrency <n>', 'most requests under way: 1 to 1000, or default')
+    .option('--rate <n>', 'most messages a second: 0.001 to 1000, or default')
+    .option('--on-dead <what>', 'what waits behind a dead message goes on, or waits: skip or hold')
+    .option(
+      '--on-unknown <what>',
+      'an outcome that can not be told is decided by you, or sent again: wait or resend',
+    )
+    .action(async (id: string, given: LimitsChoice) => show(await tenantsLimits(env(), id, given)));
+
+  const credentials = program
+    .command('credentials')
+    .description("the encryption of the restaurants' provider tokens");
+  credentials
+    .command('status')
+    .description('which keys are in use; exits 3 while one is not CREDENTIALS_KEY')
+    .action(async () => show(await credentialsStatus(env())));
+  credentials
+    .command('rotate')
+    .description('encrypt everything with CREDENTIALS_KEY; interrupted, run it again')
+    .action(async () =>
+      show(await options.interruptible((signal) => credentialsRotate(env(), signal, options.terminal()))),
+    );
 
   const keys = program.command('keys').description('API keys');
   keys

@@ -17,7 +17,11 @@ let env: Record<string, string>;
 
 beforeAll(async () => {
   pipeline = await startPipeline({ tenants: ['r1'] });
-  env = { ...pipeline.env, MERSAL_URL: pipeline.ingress, MERSAL_ADMIN_TOKEN: pipeline.adminToken };
+  env = {
+    ...pipeline.cli,
+    MERSAL_URL: pipeline.ingress,
+    MERSAL_ADMIN_TOKEN: pipeline.adminToken,
+  };
 });
 afterAll(() => pipeline.stop());
 
@@ -99,6 +103,56 @@ describe('mersal unknown and suppressions', () => {
     const id = `${'0'.repeat(32)}-1${'0'.repeat(12)}`;
     expect((await mersal(['unknown', 'resolve', id, '--as', 'perhaps'], { env })).code).toBe(2);
     expect((await mersal(['unknown', 'resolve', id, '--as', 'sent'], { env })).code).toBe(1);
+  });
+});
+
+describe('mersal erase', () => {
+  it('takes a recipient out of the ledger; its message tells its end, and no replay sends it again', async () => {
+    const { apiKey } = pipeline.tenant('r1');
+    const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+    const from = new Date().toISOString();
+    const answer = await fetch(`${pipeline.ingress}/api/whatsapp/send`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ phoneNumber: '+966500000777', text: 'to be forgotten', conversationId: 'c777' }),
+    });
+    const { id } = (await answer.json()) as { id: string };
+    const read = async () =>
+      (await (await fetch(`${pipeline.ingress}/api/messages/${id}`, { headers })).json()) as {
+        status: string;
+        conversationId: string | null;
+        erased: boolean;
+      };
+    await waitFor(async () => /^(delivered|read)$/.test((await read()).status), {
+      describe: 'the message to be delivered',
+    });
+    const scope = ['erase', '--restaurant', 'r1', '--recipient', '+966500000777'];
+    const dry = await waitFor(
+      async () => {
+        const counted = await mersal([...scope, '--dry-run', '--json'], { env });
+        return counted.code === 0 ? counted : undefined;
+      },
+      { describe: 'its outcomes to be published' },
+    );
+    expect(dry.json()).toEqual({ erased: 1, left: 0, unfinished: [], dryRun: true });
+    expect((await mersal(scope, { env })).code).toBe(2);
+    expect(await read()).toMatchObject({ conversationId: 'c777', erased: false });
+
+    const done = await mersal([...scope, '--yes', '--json'], { env });
+    expect(done.json()).toEqual({ erased: 1, left: 0, unfinished: [], dryRun: false });
+    expect(await read()).toMatchObject({ conversationId: null, erased: true });
+    expect((await read()).status).toMatch(/^(delivered|read)$/);
+    const replay = await mersal(['replay', '--from', from, '--restaurant', 'r1', '--dry-run', '--json'], {
+      env,
+    });
+    expect(replay.json()).toMatchObject({ matched: 1, sent: 0, skipped: 1 });
+    const trail = await mersal(['audit', '--subject', 'r1', '--json'], { env });
+    expect(trail.out).toContain('"erase"');
+    expect(trail.out).not.toContain('500000777');
+
+    const whole = await mersal(['erase', '--restaurant', 'r1', '--yes'], { env });
+    expect([whole.code, whole.err]).toEqual([1, expect.stringContaining('is sending')]);
+    expect((await mersal(['erase', '--restaurant', 'r1', '--recipient', '0500'], { env })).code).toBe(2);
   });
 });
 

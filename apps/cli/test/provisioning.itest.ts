@@ -118,6 +118,35 @@ describe('from an empty stack to restaurants that can send', () => {
     expect((await mersal(['tenants', 'seed', '--file', file], { env })).out).toBe(seeded.out);
   });
 
+  it('forgets the templates of an account that a restaurant leaves, and of no other', async () => {
+    const sids = () =>
+      databaseOf((database) =>
+        database.run({
+          name: 'sids',
+          text: 'select account, sid from template_sid order by sid',
+          values: [],
+        }),
+      );
+    const other = `AC${randomBytes(16).toString('hex')}`;
+    await databaseOf((database) =>
+      database.run({
+        name: 'store',
+        text: "insert into template_sid (account, key, hash, sid) values ($1, 'menu', 'h', 'HX1'), ($2, 'menu', 'h', 'HX2')",
+        values: [accountSid, other],
+      }),
+    );
+    const seed = async (account: string) => {
+      const file = await tenantFile(restaurants.map((one) => ({ ...one, accountSid: account })));
+      expect(await mersal(['tenants', 'seed', '--file', file], { env })).toMatchObject({ code: 0, err: '' });
+    };
+    await seed(accountSid);
+    expect(await sids()).toHaveLength(2);
+    await seed(other);
+    expect(await sids()).toEqual([{ account: other, sid: 'HX2' }]);
+    await seed(accountSid);
+    expect(await sids()).toEqual([]);
+  });
+
   it('creates a restaurant with a token from stdin or the environment, and shows its key once', async () => {
     const sid = `AC${randomBytes(16).toString('hex')}`;
     const args = [
@@ -207,6 +236,50 @@ describe('from an empty stack to restaurants that can send', () => {
     expect((await mersal(['tenants', 'resume', 'r1'], { env })).code).toBe(0);
     expect(await status()).toBe('active');
     expect((await mersal(['tenants', 'resume', 'nobody'], { env })).code).toBe(1);
+  });
+
+  it('shows the limits of a restaurant, changes those that are named, and says who did', async () => {
+    const limits = (...given: string[]) => mersal(['tenants', 'limits', 'r1', ...given, '--json'], { env });
+    const first = {
+      restaurantId: 'r1',
+      concurrency: null,
+      ratePerSecond: null,
+      onDead: 'skip',
+      onUnknown: 'wait',
+    };
+    expect((await limits()).json()).toEqual(first);
+    const { CREDENTIALS_KEY: _, ...keyless } = env;
+    const set = ['--concurrency', '7', '--rate', '2.5', '--on-dead', 'hold', '--on-unknown', 'resend'];
+    const all = await mersal(['tenants', 'limits', 'r1', ...set, '--json'], { env: keyless });
+    const changed = { ...first, concurrency: 7, ratePerSecond: 2.5, onDead: 'hold', onUnknown: 'resend' };
+    expect([all.code, all.json()]).toEqual([0, changed]);
+    expect((await limits('--rate', 'default')).json()).toEqual({ ...changed, ratePerSecond: null });
+    const text = await mersal(['tenants', 'limits', 'r1'], { env });
+    expect(text.out).toMatch(
+      /under way, at most +7\nmessages a second, at most +default\n.* hold\n.* resend\n$/,
+    );
+
+    for (const wrong of [
+      ['--concurrency', '0'],
+      ['--concurrency', '1001'],
+      ['--concurrency', '1.5'],
+      ['--rate', '0'],
+      ['--rate', '1e2'],
+      ['--on-dead', 'wait'],
+      ['--on-unknown', 'skip'],
+    ])
+      expect([wrong, (await limits(...wrong)).code]).toEqual([wrong, 2]);
+    expect((await mersal(['tenants', 'limits', 'nobody', '--rate', '1'], { env })).code).toBe(1);
+    const trail = (await mersal(['audit', '--subject', 'r1', '--json'], { env })).json() as {
+      items: { action: string; detail: object }[];
+    };
+    expect(trail.items.slice(0, 2)).toMatchObject([
+      { action: 'tenants.update', detail: { ratePerSecond: null } },
+      {
+        action: 'tenants.update',
+        detail: { concurrency: 7, ratePerSecond: 2.5, onDead: 'hold', onUnknown: 'resend' },
+      },
+    ]);
   });
 
   it('counts an idle queue and an unused cache without inventing rates', async () => {

@@ -45,6 +45,7 @@ const TONES: Readonly<Record<string, string>> = {
   suspended: 'bad',
   poor: 'bad',
   open: 'bad',
+  'half-open': 'warn',
   unknown: 'warn',
   held: 'warn',
   retrying: 'warn',

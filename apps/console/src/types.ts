@@ -25,6 +25,35 @@ export interface RestaurantLoad {
   readonly dead: number;
 }
 
+/** How long something took. */
+export interface Quantiles {
+  readonly count: number;
+  /** Null: there was none. */
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
+/** Of all processes that call the provider, over the last `windowMs`. */
+export interface Latency {
+  readonly windowMs: number;
+  /** From acceptance to the first request at the provider. */
+  readonly wait: Quantiles;
+  /** A call of the provider. */
+  readonly call: Quantiles;
+}
+
+/** A breaker that is not closed. */
+export interface OpenBreaker {
+  /** Null: the provider's as a whole. */
+  readonly accountSid: string | null;
+  readonly state: string;
+  readonly since: string;
+  readonly restaurantIds: readonly string[];
+  /** Of the processes that see it so. */
+  readonly instances: readonly string[];
+}
+
 export interface Live {
   readonly at: string;
   readonly queue: QueueMetrics;
@@ -33,6 +62,9 @@ export interface Live {
   readonly rate: { readonly mode: string; readonly perSecond: number | null };
   readonly openAlerts: number;
   readonly pauses: number;
+  /** Null: nobody tells, so nothing is known. */
+  readonly latency: Latency | null;
+  readonly breakers: readonly OpenBreaker[];
 }
 
 export interface Message {

@@ -6,6 +6,7 @@ import {
   parseCredentialKeys,
   readCacheHistory,
   readInstallation,
+  requirePartitions,
   validKeys,
 } from '@mersal/ledger';
 import { connectRedis, createIntakeRate, type IntakeRate } from '@mersal/limits';
@@ -28,7 +29,7 @@ import { composeDead } from './dead/compose-dead.js';
 import { FindMessage } from './messages/find-message.js';
 import { LogEnds } from './messages/log-ends.js';
 import { messageRoutes } from './messages/message-routes.js';
-import { cacheMetricsRoute, readCacheMetrics } from './metrics/cache-metrics.js';
+import { type CacheMetrics, cacheMetricsRoute, readCacheMetrics } from './metrics/cache-metrics.js';
 import { metricsAccess } from './metrics/metrics-access.js';
 import { queueMetrics, queueMetricsRoute } from './metrics/queue-metrics.js';
 import { sharedRead } from './metrics/shared-read.js';
@@ -41,6 +42,7 @@ import { postBatch } from './sends/post-batch.js';
 import { postSend } from './sends/post-send.js';
 import { createServer } from './server.js';
 import { riskyCombinations, type Settings } from './settings.js';
+import { LeftTemplates } from './tenants/left-templates.js';
 import { TenantDirectory } from './tenants/tenant-directory.js';
 
 /** Longest wait for Postgres within a request, in ms; never more than half of a POST's deadline. */
@@ -82,7 +84,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   const connection = connectionOf(settings, `ingress-${settings.INSTANCE}`, logger);
   const queueing = settings.WHATSAPP_SEND_QUEUE_ENABLED;
   // Without the queue this starts without Kafka, too: it may be the reason why the queue is switched off.
-  if (queueing) await agreePartitions(connection, topics.send, partitions);
+  if (queueing) await agreePartitions(connection, [topics.send, topics.retry, topics.callbacks], partitions);
   else logger.warn({}, 'WHATSAPP_SEND_QUEUE_ENABLED=false: messages are sent at once, without the queue');
   const admin = createAdmin({ connection, patienceMs: timeoutMs });
   releases.push('admin', () => admin.close());
@@ -119,6 +121,8 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   });
   const keys = parseCredentialKeys(settings.CREDENTIALS_KEY, settings.CREDENTIALS_KEYS_OLD);
   const tenants = new TenantDirectory({ database, keys, timeoutMs, now });
+  const templates = new LeftTemplates(settings, database, logger);
+  releases.push('template cache', () => templates.close());
   const place = { topic: topics.send, partitions, source };
   const stores = { database, ledger, keys, place, logger, metrics };
   const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, releases));
@@ -132,6 +136,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     metrics,
     version: '0.1.0',
     publicUrl: settings.PUBLIC_URL,
+    trustedProxies: settings.TRUSTED_PROXIES,
     now,
     isDraining: () => state === 'draining',
   });
@@ -163,7 +168,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   const hub = new StreamHub({ ledger, validKeys: stillValid, ...STREAMS, logger, metrics, now });
   app.addHook('preClose', async () => hub.close());
   eventRoutes(routes, { hub, ledger, validKeys: stillValid, tenants, find, timeoutMs, wallClock });
-  adminRoutes(routes, { database, ledger, keys, tenants, partitions, timeoutMs, wallClock });
+  adminRoutes(routes, { database, ledger, keys, tenants, templates, partitions, timeoutMs, wallClock });
   statusCallbackRoute(routes, {
     publisher,
     tenants,
@@ -190,15 +195,20 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
     METRICS_MAX_AGE_MS,
     now,
   );
-  const countCache = sharedRead(
-    () => readCacheMetrics(database, { now, wallClock }),
+  const readCache = sharedRead(
+    async () => {
+      const metrics = await readCacheMetrics(database, { now, wallClock });
+      // Written once a reading: of a thousand keys, that is most of what an answer costs.
+      return { metrics, text: JSON.stringify(metrics) };
+    },
     METRICS_MAX_AGE_MS,
     now,
     METRICS_STALE_MS,
   );
+  const countCache = async (): Promise<CacheMetrics> => (await readCache()).metrics;
   queueMetricsRoute(routes, access, () => within('ledger', timeoutMs, countQueue()));
   cacheMetricsRoute(routes, access, {
-    read: () => within('ledger', timeoutMs, countCache()),
+    read: async () => (await within('ledger', timeoutMs, readCache())).text,
     history: (range) => within('ledger', timeoutMs, readCacheHistory(database, range)),
   });
   composeConsole(routes, {
@@ -242,6 +252,7 @@ function intakeRate(
     logger.warn({ err: error }, 'Redis is away: each instance counts the sends that it takes for itself');
   const redis = connectRedis({
     url: settings.REDIS_URL,
+    tlsCa: settings.REDIS_TLS_CA,
     commandTimeoutMs: REDIS_PATIENCE_MS,
     autoPipelining: true,
     onError: (error) => logger.debug({ err: error }, 'the connection to Redis broke'),
@@ -259,17 +270,12 @@ function intakeRate(
 /** The partition of a restaurant is computed from the ledger's count: a topic with another would be written where nobody looks. */
 async function agreePartitions(
   connection: KafkaConnection,
-  topic: string,
+  topics: readonly string[],
   partitions: number,
 ): Promise<void> {
   const admin = createAdmin({ connection });
   try {
-    const have = await admin.partitionCount(topic);
-    if (have !== partitions) {
-      throw new Error(
-        `${topic} has ${have} partitions, the ledger has ${partitions}: growing it means a new queue name after a drain`,
-      );
-    }
+    requirePartitions(await admin.partitionCounts(topics), partitions);
   } finally {
     await admin.close();
   }

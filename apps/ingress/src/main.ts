@@ -1,5 +1,5 @@
 import { ConfigError } from '@mersal/config';
-import { runService } from '@mersal/lifecycle';
+import { drainMs, runService } from '@mersal/lifecycle';
 import { createLogger } from '@mersal/telemetry';
 import { stopTelemetry } from '@mersal/telemetry/sdk';
 import { compose } from './compose.js';
@@ -19,6 +19,7 @@ const logger = createLogger({ service: 'ingress', instance: settings.INSTANCE, l
 await runService({
   name: 'ingress',
   logger,
+  drainMs: drainMs(settings.TWILIO_TIMEOUT_MS),
   start: async (scope) => {
     scope.releases.push('telemetry', stopTelemetry);
     await compose(settings, logger, scope);

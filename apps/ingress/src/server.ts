@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly metrics: Metrics;
   readonly version: string;
   readonly publicUrl: string;
+  /** Addresses and networks whose X-Forwarded-For is believed; default: nobody's. */
+  readonly trustedProxies?: readonly string[];
   /** Monotonic milliseconds. */
   readonly now: () => number;
   /** Most requests under way at once, default 5,000; the next ones are refused before their bodies are read. */
@@ -47,8 +49,10 @@ const DOCS_POLICY =
 /** The HTTP server without its routes: spans, problems, limits, documents. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
   const requestTimeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS;
+  const trusted = options.trustedProxies ?? [];
   const app = fastify({
     logger: false,
+    trustProxy: trusted.length === 0 ? false : [...trusted],
     // While draining, late requests on open connections are still served; `connection: close` ends those.
     return503OnClosing: false,
     requestTimeout: requestTimeoutMs,

@@ -1,16 +1,13 @@
-import { type Config, readConfig, type Relation } from '@mersal/config';
+import { type Config, KAFKA_SETTINGS, kafkaRelations, readConfig, type Relation } from '@mersal/config';
 import { parseIdKeys } from '@mersal/contracts';
 import { CredentialError, parseCredentialKeys } from '@mersal/ledger';
 
 const NAMES = [
   'WHATSAPP_SEND_QUEUE_ENABLED',
   'WHATSAPP_SEND_QUEUE_NAME',
-  'KAFKA_BROKERS',
-  'KAFKA_TLS',
-  'KAFKA_SASL_MECHANISM',
-  'KAFKA_SASL_USERNAME',
-  'KAFKA_SASL_PASSWORD',
+  ...KAFKA_SETTINGS,
   'REDIS_URL',
+  'REDIS_TLS_CA',
   'DATABASE_URL',
   'DATABASE_POOL',
   'PORT',
@@ -18,6 +15,7 @@ const NAMES = [
   'PROBE_PORT',
   'PROBE_HOST',
   'PUBLIC_URL',
+  'TRUSTED_PROXIES',
   'TENANT_CONCURRENCY',
   'GLOBAL_RATE_PER_SECOND',
   'TENANT_RATE_PER_SECOND',
@@ -42,10 +40,7 @@ type Name = (typeof NAMES)[number];
 export type Settings = Config<Name>;
 
 const relations: readonly Relation<Name>[] = [
-  (c) =>
-    c.KAFKA_SASL_MECHANISM !== 'none' && c.KAFKA_SASL_USERNAME === ''
-      ? `KAFKA_SASL_USERNAME is not set although KAFKA_SASL_MECHANISM is ${c.KAFKA_SASL_MECHANISM}`
-      : undefined,
+  ...kafkaRelations,
   (c) => {
     const url = new URL(c.PUBLIC_URL);
     return url.pathname !== '/' || url.search !== '' || url.hash !== ''
@@ -76,6 +71,11 @@ export function riskyCombinations(settings: Settings): string[] {
   if (open && new URL(settings.PUBLIC_URL).protocol === 'http:') {
     warnings.push(
       'PUBLIC_URL is http: keys and callbacks travel in the clear unless something ends TLS before',
+    );
+  }
+  if (open && new URL(settings.PUBLIC_URL).protocol === 'https:' && settings.TRUSTED_PROXIES.length === 0) {
+    warnings.push(
+      'TRUSTED_PROXIES is not set although TLS is ended before: all callers have the address of what ends it, and wrong keys of one slow down the others’',
     );
   }
   if (open && LOOPBACK.has(new URL(settings.PUBLIC_URL).hostname)) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { randomU } from '@mersal/contracts';
 import { readAccountToken, parseCredentialKeys, recipientOf } from '@mersal/ledger';
+import { TemplateCache } from '@mersal/template-cache';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type Fixture, openFixture } from './ingress-fixture.js';
 
@@ -158,6 +159,44 @@ describe('restaurants', () => {
     expect(seen).toEqual(['new.house', 'p1', 'p2', 'p3', 'p4']);
     expect((await admin('GET', '/api/tenants?cursor=!!')).status).toBe(400);
   });
+
+  it('leave no templates behind with an account, in Postgres or Redis, unless another uses it', async () => {
+    const caches: TemplateCache[] = [];
+    const cache = (): TemplateCache => {
+      const { DATABASE_URL, REDIS_URL } = fixture.env;
+      const made = new TemplateCache({ env: { DATABASE_URL, REDIS_URL, LOG_LEVEL: 'silent' } });
+      caches.push(made);
+      return made;
+    };
+    try {
+      const [old, next] = [sid(), sid()];
+      for (const restaurantId of ['leaves.first', 'leaves.last'])
+        await admin('POST', '/api/tenants', { ...given, restaurantId, accountSid: old });
+      const inOld = { accountSid: old };
+      for (const key of ['menu', 'welcome'])
+        await cache().getCachedContentSid(key, () => `HXold-${key}`, inOld);
+      await cache().getCachedContentSid('menu', () => 'HXnext', { accountSid: next });
+      const stored = async (account: string): Promise<number> =>
+        (
+          await fixture.database.run({
+            name: 'test-sids',
+            text: 'select from template_sid where account = $1',
+            values: [account],
+          })
+        ).length;
+      const change = async (restaurantId: string, body: object): Promise<void> => {
+        expect((await admin('PATCH', `/api/tenants/${restaurantId}`, body)).status).toBe(200);
+      };
+      await change('leaves.first', { accountSid: next, authToken: 'another' });
+      await change('leaves.last', { accountSid: old, authToken: 'renewed' });
+      expect(await stored(old)).toBe(2);
+      await change('leaves.last', { accountSid: next, authToken: 'another' });
+      expect([await stored(old), await stored(next)]).toEqual([0, 1]);
+      expect(await cache().getCachedContentSid('menu', () => 'HXnew', inOld)).toBe('HXnew');
+    } finally {
+      await Promise.all(caches.map((one) => one.close()));
+    }
+  });
 });
 
 describe('keys', () => {
@@ -293,7 +332,7 @@ it('unknown outcomes are listed and resolved, once', async () => {
   const listed = await admin('GET', '/api/unknown?restaurantId=doubtful');
   expect(listed.body).toMatchObject({
     items: [{ id, restaurantId: 'doubtful', undecided: true }],
-    more: false,
+    next: null,
   });
   const resolve = (body: object): Promise<Answer> => admin('POST', `/api/unknown/${id}/resolve`, body);
   expect(pointers(await resolve({ decision: 'dead', sid: 'SM1234' }))).toEqual(['/sid']);
@@ -307,6 +346,33 @@ it('unknown outcomes are listed and resolved, once', async () => {
   expect((await admin('GET', '/api/audit?limit=1')).body['items']).toMatchObject([
     { action: 'unknown.sent' },
   ]);
+});
+
+it('unknown outcomes come in pages; what is resolved meanwhile moves no other', async () => {
+  const tenant = await fixture.tenant('doubts');
+  const us = Array.from({ length: 7 }, () => randomU());
+  for (const [n, u] of us.entries())
+    await fixture.database.run({
+      name: 'test-unknowns',
+      text: `
+        insert into message (tenant, u, tag, partition, lane, conversation, priority, seq, state, due, accepted_at, changed_at)
+        values ($1, $2, '1aaaaaaaaaaaa', $3, $4, 'c', 5, 1, 5, '-infinity', now(), timestamptz '2026-01-01' + $5 * interval '1 microsecond')`,
+      // Two and two at one time.
+      values: [tenant.id, u, tenant.partition, n, n >> 1],
+    });
+  const seen: string[] = [];
+  let cursor = '';
+  for (;;) {
+    const { status, body } = await admin('GET', `/api/unknown?restaurantId=doubts&limit=3${cursor}`);
+    expect(status).toBe(200);
+    const ids = (body['items'] as { id: string }[]).map(({ id }) => id);
+    seen.push(...ids);
+    expect((await admin('POST', `/api/unknown/${ids[0]}/resolve`, { decision: 'sent' })).status).toBe(200);
+    if (body['next'] === null) break;
+    cursor = `&cursor=${body['next'] as string}`;
+  }
+  expect(seen.toSorted()).toEqual(us.map((u) => `${u}-1aaaaaaaaaaaa`).toSorted());
+  expect(pointers(await admin('GET', '/api/unknown?cursor=bm9uZQ'))).toEqual(['/cursor']);
 });
 
 it('opt-outs are listed masked, and lifted by number', async () => {

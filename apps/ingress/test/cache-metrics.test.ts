@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { cacheHealth } from '../src/metrics/cache-health.js';
+import { cacheHealth } from '@mersal/contracts';
 import { historyRange } from '../src/metrics/cache-history.js';
-import { cacheMetrics } from '../src/metrics/cache-metrics.js';
+import { cacheMetrics, cacheMetricsSchema } from '../src/metrics/cache-metrics.js';
 import { queueMetrics } from '../src/metrics/queue-metrics.js';
 import { sharedRead } from '../src/metrics/shared-read.js';
 
@@ -34,6 +34,8 @@ describe('the cache report', () => {
   it('adds up over keys', () => {
     const totals = { all, byKey: keys };
     const report = cacheMetrics({ ...reading, totals, window: { ...none, hits: 3, misses: 1 } });
+    // It is sent as it is, and must be what the OpenAPI document says.
+    expect(cacheMetricsSchema.parse(report)).toEqual(report);
     expect(report.runtime).toMatchObject({
       hits: 96,
       misses: 4,

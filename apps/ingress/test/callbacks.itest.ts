@@ -92,6 +92,13 @@ describe('a genuine callback', () => {
     });
   });
 
+  it('says what a named template stood for, where its URL does', async () => {
+    const contentSid = `HX${'a'.repeat(32)}`;
+    expect((await callBack({ query: { content: contentSid } })).status).toBe(204);
+    const record = (await callbacks()).at(-1);
+    expect(decodeEvent(record?.headers ?? {}, record?.value ?? null).data).toMatchObject({ contentSid });
+  });
+
   it('that is repeated has the id that it had', async () => {
     await callBack();
     await callBack();

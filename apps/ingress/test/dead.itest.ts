@@ -1,6 +1,6 @@
 import { decodeEvent, joinMessageId, randomU, topicNames } from '@mersal/contracts';
 import { createAdmin, type InRecord, readRange } from '@mersal/kafka';
-import { laneOf, MESSAGE, recipientOf } from '@mersal/ledger';
+import { beginReplay, laneOf, MESSAGE, recipientOf } from '@mersal/ledger';
 import { waitFor } from '@mersal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, type Fixture, openFixture, type TestTenant } from './ingress-fixture.js';
@@ -147,6 +147,7 @@ describe('dead letters over the API', () => {
     });
     expect(audit).toEqual([
       { action: 'dead.discard', actor: 'first-admin', subject: ids[4] },
+      { action: 'dead.redrive', actor: 'first-admin', subject: code },
       { action: 'dead.redriven', actor: 'first-admin', subject: code },
     ]);
   });
@@ -186,5 +187,26 @@ describe('a replay over the API', () => {
     expect(ids).toEqual([...sends, ...sends]);
     expect((await admin('POST', '/api/replays', { resume: begun.body['id'] })).status).toBe(409);
     expect(((await admin('GET', '/api/replays')).body['items'] as object[]).length).toBe(1);
+  });
+
+  it('is not resumed while another process runs it', async () => {
+    const { database } = fixture;
+    const { id } = await beginReplay(database, {
+      actor: 'cli:other',
+      asked: {},
+      restaurantId: 'grills',
+      ranges: new Map([[tenant.partition, { from: 0n, to: 3n }]]),
+    });
+    const path = `/api/replays/${id}`;
+    const refused = await admin('POST', '/api/replays', { resume: id });
+    expect([refused.status, refused.body['detail']]).toEqual([409, 'another process runs that replay']);
+    expect((await admin('GET', path)).body['state']).toBe('running');
+    // The other is gone.
+    await database.run({ name: '', text: 'update replay set held_until = clock_timestamp()', values: [] });
+    expect((await admin('GET', path)).body['state']).toBe('interrupted');
+    expect((await admin('POST', '/api/replays', { resume: id })).status).toBe(202);
+    await waitFor(async () => (await admin('GET', path)).body['state'] === 'ended', {
+      describe: 'the resumed replay to end',
+    });
   });
 });

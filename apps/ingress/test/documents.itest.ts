@@ -52,6 +52,7 @@ it('the OpenAPI document names every route, its key and its problems', async () 
     'get /api/tenants/{restaurantId}',
     'get /api/unknown',
     'patch /api/tenants/{restaurantId}',
+    'post /api/erasures',
     'post /api/keys',
     'post /api/keys/{keyId}/rotate',
     'post /api/pauses',

@@ -3,6 +3,7 @@ import { type EventHeaders, decodeHeaders, partitionFor, topicNames, topicSettin
 import { createAdmin, createConsumer, type InRecord, type KafkaConnection } from '@mersal/kafka';
 import {
   agreePartitions,
+  applyRoles,
   createPostgresLedger,
   type Database,
   generateApiKey,
@@ -17,6 +18,7 @@ import {
 import {
   engines,
   freshDatabase,
+  loginOf,
   randomName,
   type ServiceProcess,
   startService,
@@ -97,6 +99,7 @@ export async function openFixture(
   await admin.ensureTopics(own.filter(({ topic }) => topic.startsWith(queue)));
   await admin.close();
   await migrate(database);
+  await applyRoles(database);
   await agreePartitions(database, queue, PARTITIONS);
 
   const adminToken = `mk_admin${randomBytes(6).toString('hex')}_${randomBytes(24).toString('hex')}`;
@@ -104,7 +107,8 @@ export async function openFixture(
   const env: Record<string, string> = {
     KAFKA_BROKERS: brokers.join(','),
     REDIS_URL: shared.redis,
-    DATABASE_URL: database,
+    // With the rights of its role only.
+    DATABASE_URL: await loginOf('mersal_ingress', database),
     WHATSAPP_SEND_QUEUE_NAME: queue,
     PORT: '0',
     PUBLIC_URL: 'https://mersal.example',

@@ -86,6 +86,11 @@ const PROBES: Readonly<Record<string, Probe>> = {
     body: () => ({ restaurantId: victim.restaurantId, recipient }),
     status: 403,
   },
+  'post /api/erasures': {
+    path: () => '/api/erasures',
+    body: () => ({ restaurantId: victim.restaurantId, phoneNumber: GOOD.phoneNumber, dryRun: false }),
+    status: 403,
+  },
   'get /api/audit': admin(() => '/api/audit'),
   // Signed with the other's own token, for its own account or for the victim's.
   'post /webhooks/twilio/status': {
@@ -261,7 +266,7 @@ describe('another restaurant’s key', () => {
     const platform = await fixture.key(null, ['send:any', 'read']);
     const before = await everything();
     for (const [name, probe] of Object.entries(PROBES)) {
-      if (!/tenants|keys|pauses|unknown|suppressions|audit/.test(name)) continue;
+      if (!/tenants|keys|pauses|unknown|suppressions|erasures|audit/.test(name)) continue;
       const body = probe.body?.();
       const answer = await fixture.call(name.split(' ')[0]?.toUpperCase() ?? '', probe.path(), {
         key: platform,

@@ -1,6 +1,6 @@
 import { apiKeyId, effectiveScopes, revokeKey } from '@mersal/ledger';
 import { startService, waitFor } from '@mersal/testkit';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Fixture, openFixture, type TestTenant } from './ingress-fixture.js';
 
 let fixture: Fixture;
@@ -28,6 +28,45 @@ it('many wrong keys of one address → 429 with Retry-After; a right one from th
   expect((await look(fresh)).status).toBe(200);
   // No key at all is no guess.
   expect((await fixture.call('GET', '/api/messages')).status).toBe(401);
+});
+
+describe('behind a load balancer', () => {
+  /** As many guesses as an address has, from each of two callers as the peer names them, and one more of the first. */
+  const guesses = async (url: string): Promise<number[]> => {
+    const guess = async (forwarded: string): Promise<number> => {
+      const headers = { authorization: `Bearer ${wrong()}`, 'x-forwarded-for': forwarded };
+      return (await fetch(`${url}/api/messages`, { headers })).status;
+    };
+    const statuses = new Set<number>();
+    // What stands before the proxy's own word is the caller's, who may write what they like.
+    for (let n = 0; n < 20; n += 1) statuses.add(await guess(`203.0.113.${n}, 198.51.100.1`));
+    expect([...statuses]).toEqual([401]);
+    return [
+      await guess('198.51.100.1'),
+      await guess('203.0.113.99, 198.51.100.1'),
+      await guess('198.51.100.2'),
+    ];
+  };
+  const served = async (proxies: string, ask: (url: string) => Promise<void>): Promise<void> => {
+    const env = { ...fixture.env, TRUSTED_PROXIES: proxies };
+    const service = await startService({ app: 'ingress', name: 'behind', env });
+    try {
+      const line = await waitFor(() => service.lines.find((text) => text.includes('is up"')));
+      await ask((JSON.parse(line) as { url: string }).url);
+    } finally {
+      await service.stop();
+    }
+  };
+
+  it('that is trusted, each caller has an address of their own', () =>
+    served('192.0.2.0/24,127.0.0.0/8', async (url) => {
+      expect(await guesses(url)).toEqual([429, 429, 401]);
+    }));
+
+  it('that is not, a forged header changes nothing', () =>
+    served('192.0.2.0/24', async (url) => {
+      expect(await guesses(url)).toEqual([429, 429, 429]);
+    }));
 });
 
 it('a revoked key ends on every instance within 5 s', async () => {

@@ -23,6 +23,7 @@ const view: MessageView = {
   expiresAt: null,
   sid: null,
   redrive: 0,
+  erased: false,
   error: { class: 'opted_out', code: 21610 },
   attempts: [
     {

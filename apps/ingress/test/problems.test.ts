@@ -8,6 +8,7 @@ import { DeadlinePassed } from '../src/requests/deadline.js';
 it.each([
   [new PublishError('publish_timeout', 'unknown', 'x'), 'queue_unavailable', 'unknown'],
   [new PublishError('publish_unavailable', false, 'x'), 'queue_unavailable', false],
+  [new PublishError('publish_forbidden', false, 'x'), 'queue_unavailable', false],
   [new PublishError('publish_overloaded', false, 'x'), 'overloaded', false],
   [new PublishError('closed', false, 'x'), 'shutting_down', false],
   [new LedgerError('unavailable', 'x'), 'store_unavailable', undefined],

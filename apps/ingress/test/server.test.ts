@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { createLogger, createMetrics } from '@mersal/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
+import { callerAddress } from '../src/auth/caller-address.js';
 import { createServer, type ServerOptions } from '../src/server.js';
 
 let app: FastifyInstance | undefined;
@@ -242,4 +243,22 @@ it('text that Postgres can not store is the caller’s fault', async () => {
   const answer = await fetch(`${url}/nul`);
   expect(answer.status).toBe(400);
   expect(await answer.json()).toMatchObject({ code: 'validation_failed' });
+});
+
+it.each([
+  [[], '203.0.113.9', '127.0.0.1'],
+  [['192.0.2.1'], '203.0.113.9', '127.0.0.1'],
+  [['127.0.0.1'], '203.0.113.9', '203.0.113.9'],
+  [['127.0.0.1'], '198.51.100.7, 203.0.113.9', '203.0.113.9'],
+  [['127.0.0.0/8', '10.0.0.0/8'], '198.51.100.7, 203.0.113.9, 10.3.2.1', '203.0.113.9'],
+  [['127.0.0.1', '2001:db8::/32'], '2001:db9::1, 2001:db8::5', '2001:db9::1'],
+  [['127.0.0.1', '10.0.0.0/8'], 'unknown, 10.3.2.1', '10.3.2.1'],
+  [['127.0.0.1'], 'x'.repeat(40), '127.0.0.1'],
+  [['127.0.0.1'], '', '127.0.0.1'],
+])('trusting %j, X-Forwarded-For %j comes from %s', async (trustedProxies, forwarded, address) => {
+  const { url } = await serve({ trustedProxies }, (server) => {
+    server.get('/', (request) => ({ address: callerAddress(request) }));
+  });
+  const answer = await fetch(url, { headers: { 'x-forwarded-for': forwarded } });
+  expect(await answer.json()).toEqual({ address });
 });

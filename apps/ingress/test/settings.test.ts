@@ -32,6 +32,7 @@ it.each([
   [{ ID_KEYS: '1:AAAA' }, /ID_KEYS/],
   [{ CREDENTIALS_KEYS_OLD: 'old:AAAA' }, /CREDENTIALS_KEYS_OLD/],
   [{ PORT: '70000' }, /PORT/],
+  [{ TRUSTED_PROXIES: '10.0.0.0/8,0.0.0.0/0' }, /TRUSTED_PROXIES .*"0\.0\.0\.0\/0" is not/],
 ])('refuses %j', (env, fault) => {
   expect(faultsOf({ ...GOOD, ...env })).toEqual([expect.stringMatching(fault)]);
 });
@@ -42,4 +43,10 @@ it('warns of what is likely not meant', () => {
     readSettings({ ...GOOD, HOST: '0.0.0.0', METRICS_AUTH: 'none', PRODUCE_DEADLINE_MS: '500' }),
   );
   expect(open.join('\n')).toMatch(/METRICS_AUTH[^]*http[^]*this machine[^]*PRODUCE_DEADLINE_MS/);
+});
+
+it('warns where all callers would have one address', () => {
+  const env = { ...GOOD, HOST: '0.0.0.0', PUBLIC_URL: 'https://mersal.example' };
+  expect(riskyCombinations(readSettings(env))).toEqual([expect.stringMatching(/^TRUSTED_PROXIES/)]);
+  expect(riskyCombinations(readSettings({ ...env, TRUSTED_PROXIES: '10.0.0.0/8' }))).toEqual([]);
 });

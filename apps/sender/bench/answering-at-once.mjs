@@ -1,7 +1,8 @@
 // The sender as it is, but for its provider, which accepts everything at once inside this process: for throughput
 // that no provider bounds. Run after the build, like dist/main.js.
 import { runService } from '@mersal/lifecycle';
-import { createLogger, stopTelemetry } from '@mersal/telemetry';
+import { createLogger } from '@mersal/telemetry';
+import { stopTelemetry } from '@mersal/telemetry/sdk';
 import { classify } from '@mersal/twilio-gateway';
 import { compose } from '../dist/compose.js';
 import { readSettings } from '../dist/settings.js';

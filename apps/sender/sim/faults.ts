@@ -98,7 +98,7 @@ const faults: readonly (readonly [Fault, number])[] = [
   ],
   [
     ({ redis, story }) => {
-      redis.tat = undefined;
+      redis.log = undefined;
       story.tell('redis', 'is flushed');
     },
     1,

@@ -121,7 +121,11 @@ export class Provider {
 
   gatewayOf(host: Host): TwilioGateway {
     return {
-      send: (account, request) => this.#send(host, account, request),
+      send: (account, request, options) => {
+        // As the driver tells it: a moment after the bytes have left.
+        host.deliver(this.#random.between(0, 2), () => options?.onWritten?.());
+        return this.#send(host, account, request);
+      },
       list: (account, filter) => this.#list(host, account, filter),
       fetch: async () => ({ ok: true, value: null }),
       contents: {

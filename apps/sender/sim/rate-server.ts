@@ -1,14 +1,17 @@
 import type { RateGroupStore } from '@mersal/delivery';
 import type { LiveMember, RateGroupState } from '@mersal/ledger';
 import {
+  ASK_AGAIN_MS,
   type GlobalRate,
-  INSTANT_GRACE_MS,
+  GRACE_MS,
   type Instant,
   LARGEST_UNCERTAINTY_MS,
-  LEAD_MS,
+  leadFor,
+  logLimit,
+  mostAtOnce,
   RateUnavailable,
   RemoteClock,
-  SAFE_SHARE,
+  SlidingLog,
 } from '@mersal/limits';
 import type { Host } from './host.js';
 import { call, calm, type Weather } from './network.js';
@@ -16,31 +19,26 @@ import type { Random } from './random.js';
 import type { Timeline } from './timeline.js';
 
 const MEMBER_GONE_MS = 5_000;
-/** As the script in packages/limits has them, in ms. */
-const HORIZON_MS = 250;
-const AFTER_FLUSH_MS = 1_000;
 
 export interface Redis {
-  /** When the next message may go; undefined: flushed. */
-  tat: number | undefined;
+  /** Undefined: flushed. */
+  log: SlidingLog | undefined;
   readonly away: Map<string, number>;
   /** Senders that can't read the rate group until then. */
   readonly deaf: Map<string, number>;
 }
 
-/** The rule of reserving-gcra.lua over a simulated Redis, as one sender reaches it. */
+/** The global rate over a simulated Redis, as one sender reaches it. */
 export function redisRateOver(
   world: { readonly timeline: Timeline; readonly random: Random; readonly redis: Redis },
   host: Host,
   perSecond: number,
 ): { readonly redisRate: GlobalRate; readonly ping: () => Promise<boolean> } {
   const { timeline, random, redis } = world;
-  const intervalMs = 1_000 / (perSecond * SAFE_SHARE);
+  const limit = logLimit(perSecond);
+  const reports: ((log: SlidingLog) => void)[] = [];
   const reachable = (): boolean => timeline.now >= (redis.away.get(host.name) ?? 0);
-  const atOnce = Math.min(
-    Math.max(1, Math.floor(HORIZON_MS / intervalMs)),
-    Math.max(4, Math.ceil(perSecond / 20)),
-  );
+  const atOnce = mostAtOnce(perSecond);
   let connection = 0;
   const clock = new RemoteClock();
 
@@ -65,27 +63,34 @@ export function redisRateOver(
 
   const redisRate: GlobalRate = {
     atOnce,
-    async reserve(most, leadMs = LEAD_MS.least) {
-      const lead = Math.min(LEAD_MS.most, Math.max(LEAD_MS.least, leadMs));
+    async reserve(most, readyInMs = 0) {
       const count = Math.max(1, Math.min(most, atOnce));
       const sentAt = host.clock.now();
       const over = connection;
-      const { ahead, granted, time } = await command(() => {
-        const now = timeline.now;
-        const tat = Math.max(redis.tat ?? now + AFTER_FLUSH_MS, now + lead);
-        redis.tat ??= tat;
-        const wait = tat - now;
-        if (wait > HORIZON_MS) return { ahead: wait, granted: false, time: now };
-        redis.tat = tat + count * intervalMs;
-        return { ahead: wait, granted: true, time: now };
+      const told = reports.splice(0);
+      const { given, time } = await command(() => {
+        redis.log ??= new SlidingLog(limit, timeline.now);
+        for (const tell of told) tell(redis.log);
+        return { given: redis.log.reserve(timeline.now, count, leadFor(readyInMs)), time: timeline.now };
       });
-      if (!granted) return { kind: 'wait', retryAt: sentAt + Math.max(1, ahead - 200) };
+      if (given.kind === 'wait')
+        return { kind: 'wait', retryAt: sentAt + Math.max(1, given.next - time - ASK_AGAIN_MS) };
       if (over === connection) clock.note(sentAt, host.clock.now(), time);
-      if (over !== connection || clock.uncertainty > LARGEST_UNCERTAINTY_MS)
+      if (over !== connection || clock.uncertainty > LARGEST_UNCERTAINTY_MS) {
+        for (const at of given.at) reports.push((log) => log.unused(at));
         return { kind: 'wait', retryAt: host.clock.now() };
-      const instants = Array.from({ length: count }, (_, i): Instant => {
-        const at = clock.toLocal(time + ahead) + i * intervalMs;
-        return { at, isValid: (moment) => moment <= at + INSTANT_GRACE_MS && over === connection };
+      }
+      const instants = given.at.map((instant): Instant => {
+        const at = clock.toLocal(instant);
+        return {
+          at,
+          isValid: (moment) => moment <= at + GRACE_MS && over === connection,
+          written: (by) => {
+            const latest = clock.toRemote(by);
+            if (over === connection) reports.push((log) => log.written(instant, latest));
+          },
+          unused: () => void reports.push((log) => log.unused(instant)),
+        };
       });
       return { kind: 'instants', instants };
     },

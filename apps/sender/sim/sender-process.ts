@@ -62,6 +62,7 @@ export class SenderProcess {
     const perSecond = plan.perSecond;
     const sender = assemble(
       {
+        process: host.name,
         ledger: ledgerOver(server, host),
         tenants: {
           named: (ids) => call(server, host, server.weather, async () => server.ledger.readTenants(ids)),
@@ -79,7 +80,6 @@ export class SenderProcess {
                 store: rateGroupOver({ ...server, rows: rateRows, redis: this.#world.redis }, host),
                 ...redisRateOver({ ...server, redis: this.#world.redis }, host, perSecond),
                 perSecond,
-                name: host.name,
               },
         keyedRate: keyedRate(() => host.clock.now()),
         clock: host.clock,

@@ -84,7 +84,7 @@ export async function simulate(options: RunOptions): Promise<RunResult> {
     report: (report) => receive(kafka, report, timeline),
   });
   Object.assign(provider.weather, plan.provider);
-  const redis: Redis = { tat: undefined, away: new Map(), deaf: new Map() };
+  const redis: Redis = { log: undefined, away: new Map(), deaf: new Map() };
   const saveTenants = (token: string): void => {
     for (const { id, restaurantId, concurrency, onDead } of plan.tenants) {
       const accountSid = accountOf(id);

@@ -38,6 +38,8 @@ import { VitalSigns } from './upkeep/vital-signs.js';
 
 /** All that a sender reaches the world through. */
 export interface Ports {
+  /** What this process is called: another name with each, also where one is started again. */
+  readonly process: string;
   readonly ledger: Ledger;
   readonly tenants: TenantSource;
   readonly gateway: TwilioGateway;
@@ -48,7 +50,7 @@ export interface Ports {
   /** Of the consumer that this sender's handlers are given to: asked for once it runs. */
   readonly consumer: () => Pick<PartitionConsumer, 'seek' | 'commit'>;
   /** Undefined: no global rate is kept. */
-  readonly rate: Pick<RateGroupParts, 'store' | 'redisRate' | 'ping' | 'perSecond' | 'name'> | undefined;
+  readonly rate: Pick<RateGroupParts, 'store' | 'redisRate' | 'ping' | 'perSecond'> | undefined;
   /** Rates of restaurants and of their numbers. */
   readonly keyedRate: KeyedRate;
   readonly clock: Clock;
@@ -107,8 +109,15 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
   };
   const now = (): number => clock.now();
 
-  const group = ports.rate && new RateGroup({ ...ports.rate, clock, logger });
+  const group = ports.rate && new RateGroup({ ...ports.rate, name: ports.process, clock, logger });
   const tenants = new TenantDirectory(ports.tenants);
+  tenants.onChange(({ restaurantId, unopened }) => {
+    if (unopened)
+      logger.error(
+        { code: unopened, restaurant: restaurantId },
+        `restaurant ${restaurantId}: its credentials do not open with CREDENTIALS_KEY or CREDENTIALS_KEYS_OLD; its messages wait until they are saved anew or the key is given`,
+      );
+  });
   const owned = new OwnedPartitions();
   const dispatch = new Dispatch({ ledger, tenants, owned, concurrency, clock });
   const to = { topics, partitions, source: `sender/${member}` };
@@ -128,6 +137,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     ledger,
     logs: ports.logs,
     topics,
+    partitions,
     owned,
     dispatch,
     member,
@@ -148,15 +158,16 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     limitOf: ({ sender, recipient }: { sender: string; recipient: string }) =>
       limits.hit(sender, recipient, clock.now()),
   };
+  const templates = new Templates({
+    gateway,
+    now,
+    ...(ports.templateStore ? { store: ports.templateStore } : {}),
+    onTrouble: (error) => logger.warn({ err: error }, 'the template cache could not be used'),
+  });
   const deliver = createDelivery({
     through: 'queue',
     gateway,
-    templates: new Templates({
-      gateway,
-      now,
-      ...(ports.templateStore ? { store: ports.templateStore } : {}),
-      onTrouble: (error) => logger.warn({ err: error }, 'the template cache could not be used'),
-    }),
+    templates,
     settlements,
     breakers,
     by,
@@ -227,12 +238,14 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
   const commits = new OffsetCommits((offsets) => ports.consumer().commit(offsets), clock, logger);
   const admission = new Admission({
     ledger,
+    reader: ports.process,
     tenants,
     owned,
     dispatch,
     topics,
     partitions,
     callbackRule: createCallbackRule({ ...by, now: () => clock.wall() }),
+    templates,
     seek,
     commit: commits.note,
     outboxFilled: outbox.hint,

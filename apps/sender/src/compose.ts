@@ -1,7 +1,16 @@
-import { MAX_RECORD_BYTES, topicNames } from '@mersal/contracts';
-import { databaseRateGroup, systemClock } from '@mersal/delivery';
+import { randomUUID } from 'node:crypto';
+import { MAX_RECORD_BYTES, sendersGroup, topicNames } from '@mersal/contracts';
+import { databaseRateGroup, Latency, reportBreakers, reportLatency, systemClock } from '@mersal/delivery';
 import { connectionOf, createAdmin, createConsumer, createPublisher } from '@mersal/kafka';
-import { createPostgresLedger, openDatabase, parseCredentialKeys, readInstallation } from '@mersal/ledger';
+import {
+  createPostgresLedger,
+  openDatabase,
+  parseCredentialKeys,
+  readInstallation,
+  requirePartitions,
+  tellBreakers,
+  tellLatency,
+} from '@mersal/ledger';
 import { listenProbes, type Scope } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, createKeyedRate, redisReady } from '@mersal/limits';
 import { createMetrics, type Logger } from '@mersal/telemetry';
@@ -29,7 +38,8 @@ export async function compose(
   adapters: Adapters = { createGateway: createTwilioGateway },
 ): Promise<void> {
   const { releases, fail } = scope;
-  const metrics = createMetrics();
+  const latency = new Latency(() => systemClock.now());
+  const metrics = latency.seenThrough(createMetrics());
   const topics = topicNames(settings.WHATSAPP_SEND_QUEUE_NAME);
 
   const database = openDatabase({
@@ -45,11 +55,13 @@ export async function compose(
 
   const redis = connectRedis({
     url: settings.REDIS_URL,
+    tlsCa: settings.REDIS_TLS_CA,
     onError: (error) => logger.debug({ err: error }, 'Redis'),
   });
   releases.push('redis', () => redis.disconnect());
   const keyedRedis = connectRedis({
     url: settings.REDIS_URL,
+    tlsCa: settings.REDIS_TLS_CA,
     autoPipelining: true,
     onError: (error) => logger.debug({ err: error }, 'Redis'),
   });
@@ -72,19 +84,19 @@ export async function compose(
   releases.push('publisher', () => publisher.close());
   const admin = createAdmin({ connection });
   releases.push('admin', () => admin.close());
-  const kafkaPartitions = await admin.partitionCount(topics.send);
-  if (kafkaPartitions !== partitions) {
-    throw new Error(
-      `${topics.send} has ${kafkaPartitions} partitions, the ledger has ${partitions}: growing it means a new queue name after a drain`,
-    );
-  }
+  const ours = [topics.send, topics.retry, topics.callbacks];
+  requirePartitions(await admin.partitionCounts(ours), partitions);
 
   const templates = openTemplateStore(settings, logger);
   releases.push('template cache', templates.close);
 
+  // What this process is called in common tables. Containers may share INSTANCE, and all have the same process id: taken for one, each
+  // would keep the whole rate.
+  const member = `${settings.INSTANCE}/${randomUUID()}`;
   const perSecond = settings.GLOBAL_RATE_PER_SECOND;
   const sender = assemble(
     {
+      process: member,
       ledger,
       tenants: databaseTenants(
         database,
@@ -112,7 +124,6 @@ export async function compose(
                   () => false,
                 ),
               perSecond,
-              name: `${settings.INSTANCE}/${process.pid}`,
             },
       keyedRate: createKeyedRate({
         redis: keyedRedis,
@@ -129,8 +140,8 @@ export async function compose(
   );
   const consumer = createConsumer({
     connection,
-    groupId: `${settings.WHATSAPP_SEND_QUEUE_NAME}.senders`,
-    topics: [topics.send, topics.retry, topics.callbacks],
+    groupId: sendersGroup(settings.WHATSAPP_SEND_QUEUE_NAME),
+    topics: ours,
     ...sender.handlers,
     onFatal: fail,
     onError: (error, trouble) =>
@@ -151,6 +162,11 @@ export async function compose(
   metrics.gauge('mersal_rate_shares', () => sender.sharesRate());
   metrics.gauge('mersal_suspended_restaurants', () => sender.suspendedRestaurants());
   metrics.gauge('mersal_in_flight', () => sender.engine.inFlight);
+  const told = [
+    reportBreakers(sender.breakers, (open) => tellBreakers(database, member, open), systemClock, logger),
+    reportLatency(latency, (counts) => tellLatency(database, member, counts), systemClock, logger),
+  ];
+  for (const one of told) releases.push('what is told of breakers and latencies', () => one.stop());
   const report = reportMetrics(ledger, systemClock, logger);
   releases.push('report', () => report.stop());
 

@@ -1,13 +1,10 @@
-import { type Config, readConfig, type Relation } from '@mersal/config';
+import { type Config, KAFKA_SETTINGS, kafkaRelations, readConfig, type Relation } from '@mersal/config';
 
 const NAMES = [
   'WHATSAPP_SEND_QUEUE_NAME',
-  'KAFKA_BROKERS',
-  'KAFKA_TLS',
-  'KAFKA_SASL_MECHANISM',
-  'KAFKA_SASL_USERNAME',
-  'KAFKA_SASL_PASSWORD',
+  ...KAFKA_SETTINGS,
   'REDIS_URL',
+  'REDIS_TLS_CA',
   'DATABASE_URL',
   'DATABASE_POOL',
   'QUEUE_RETRY_ATTEMPTS',
@@ -37,10 +34,7 @@ const relations: readonly Relation<(typeof NAMES)[number]>[] = [
     c.TWILIO_MAX_SOCKETS < c.TENANT_CONCURRENCY
       ? `TWILIO_MAX_SOCKETS (${c.TWILIO_MAX_SOCKETS}) is below TENANT_CONCURRENCY (${c.TENANT_CONCURRENCY}): one restaurant could never use its slots`
       : undefined,
-  (c) =>
-    c.KAFKA_SASL_MECHANISM !== 'none' && c.KAFKA_SASL_USERNAME === ''
-      ? `KAFKA_SASL_USERNAME is not set although KAFKA_SASL_MECHANISM is ${c.KAFKA_SASL_MECHANISM}`
-      : undefined,
+  ...kafkaRelations,
 ];
 
 export function readSettings(env: NodeJS.ProcessEnv): Settings {

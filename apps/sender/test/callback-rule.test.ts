@@ -1,4 +1,4 @@
-import { encodeEvent, encodeHeaders } from '@mersal/contracts';
+import { encodeEvent, encodeHeaders, rereadEvent } from '@mersal/contracts';
 import { type Callback, type CallbackView, MESSAGE, REPORTED_FAILED } from '@mersal/ledger';
 import { describe, expect, it } from 'vitest';
 import { createCallbackRule } from '../src/admission/callback-rule.js';
@@ -51,6 +51,7 @@ const view = (more: Partial<CallbackView>): CallbackView => ({
   sid: null,
   open: null,
   attempted: null,
+  codeBefore: null,
   redrive: 0,
   retries: 0,
   acceptedAt: 0,
@@ -192,6 +193,52 @@ describe('a report of failure', () => {
       result: 'not_risen',
     });
     expect(callbackRule(again, callback)).toMatchObject({ kind: 'apply', state: MESSAGE.delivered });
+  });
+  describe('of a template that is gone', () => {
+    const named = {
+      ...body,
+      record: encodeEvent('mersal.send.requested.v1', {
+        ...rereadEvent('mersal.send.requested.v1', body.record),
+        content: { kind: 'template', template: 'menu', contentVariables: {} },
+      }),
+    };
+    const gone = { ...undelivered(63027), contentSid: 'HX1' };
+    const told = { restaurantId: 'r1', accountSid: 'AC1', name: 'menu', contentSid: 'HX1' };
+
+    it('by its name is tried once more, and the SID told that it stood for', () => {
+      expect(callbackRule({ ...sent, body: named }, gone)).toMatchObject({
+        state: MESSAGE.retrying,
+        errorClass: 'template_gone',
+        retry: { counted: true },
+        gone: told,
+      });
+      for (const codeBefore of [63027, 21655])
+        expect(callbackRule({ ...sent, body: named, codeBefore }, gone)).toMatchObject({
+          state: MESSAGE.failed,
+          gone: told,
+        });
+      expect(callbackRule({ ...sent, body: named, codeBefore: 63012 }, gone)).toMatchObject({
+        state: MESSAGE.retrying,
+      });
+    });
+    it('is told of also where its message was given up', () => {
+      const dead = view({
+        state: MESSAGE.dead,
+        attempt: 1,
+        attempted: attempted({ outcome: 'not_accepted' }),
+        body: named,
+      });
+      expect(callbackRule(dead, gone)).toMatchObject({ state: MESSAGE.failed, gone: told });
+    });
+    it('by its SID is final, and nothing to be forgotten', () => {
+      const bySid = callbackRule(sent, gone);
+      expect(bySid).toMatchObject({ state: MESSAGE.failed, errorClass: 'template_gone' });
+      expect(bySid).not.toHaveProperty('gone');
+      expect(callbackRule({ ...sent, body: named }, undelivered(63027))).not.toHaveProperty('gone');
+      expect(callbackRule({ ...sent, body: named }, { ...gone, errorCode: 63016 })).not.toHaveProperty(
+        'gone',
+      );
+    });
   });
   it('of a message that was given up revives nothing', () => {
     const dead = view({ state: MESSAGE.dead, attempt: 1, attempted: attempted({ outcome: 'not_accepted' }) });

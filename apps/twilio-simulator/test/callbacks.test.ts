@@ -66,7 +66,10 @@ const count = (n: number) =>
 test('sent, delivered, read: signed over the URL without its fragment and the sorted parameters', async () => {
   const sid = await send('m%2F1');
   await count(3);
-  expect(received.map((callback) => callback.params['MessageStatus'])).toEqual(['sent', 'delivered', 'read']);
+  // They go out over several connections: like the provider's own they may overtake each other.
+  const statuses = received.map((callback) => callback.params['MessageStatus']);
+  expect(statuses).toHaveLength(3);
+  expect(new Set(statuses)).toEqual(new Set(['sent', 'delivered', 'read']));
   for (const { url, signature, params } of received) {
     expect(params).toMatchObject({
       MessageSid: sid,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
@@ -5,15 +6,15 @@ import { catalogue, readConfig } from '@mersal/config';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const compose = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const compose = read('docker-compose.yml');
 interface Demo {
   readonly accountSid: string;
   readonly authToken: string;
   readonly numbers?: readonly string[];
   readonly fromNumbers?: readonly string[];
 }
-const demo = (file: string): Demo[] =>
-  JSON.parse(readFileSync(join(root, 'infra/docker', file), 'utf8')) as Demo[];
+const demo = (file: string): Demo[] => JSON.parse(read(`infra/docker/${file}`)) as Demo[];
 
 /** The shared environment, with the default of every `${NAME:-default}`. */
 const environment = Object.fromEntries(
@@ -39,6 +40,18 @@ describe('docker-compose.yml', () => {
       KAFKA_BROKERS: ['kafka:9092'],
       TOPIC_PARTITIONS: 12,
     });
+  });
+  it('names the key of the console whose hash it sets', () => {
+    const [key = ''] = /mk_\w+/.exec(compose) ?? [];
+    expect(environment['ADMIN_TOKEN_HASH']).toBe(createHash('sha256').update(key).digest('hex'));
+  });
+  it('sets more for the profile full, all of which exists here', () => {
+    const more = [...read('infra/docker/full.env').matchAll(/^([A-Z_]+)=(.+)$/gm)];
+    expect(more.map(([, name = '']) => name).toSorted()).toEqual([
+      'CONSOLE_TRACE_URL',
+      'OTEL_EXPORTER_OTLP_ENDPOINT',
+    ]);
+    for (const [, name = ''] of more) expect(compose).toContain(`\${${name}:-}`);
   });
   it('sets whatever has no default', () => {
     const mandatory = Object.entries(catalogue).flatMap(([name, variable]) =>

@@ -1,7 +1,9 @@
 export { EngineError } from './engines/engine-error.mjs';
 export { choosePort } from './engines/free-port.mjs';
 export { javaArtifacts } from './engines/java-artifacts.mjs';
+export { buildJaeger, findJaeger, startJaeger } from './jaeger.mjs';
 export { startKafka } from './engines/kafka.mjs';
+export { startKafkaCluster } from './engines/kafka-cluster.mjs';
 export { endLeftover, livingPid, removePidFile, writePidFile } from './engines/pid-file.mjs';
 export { forgetPostgres, startPostgres } from './engines/postgres.mjs';
 export { signalTree } from './engines/process-table.mjs';

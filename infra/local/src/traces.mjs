@@ -1,13 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { EngineProcess, handle } from './engines/engine-process.mjs';
+import { buildJaeger, findJaeger } from './jaeger.mjs';
 
 const run = promisify(execFile);
-const VERSION = 'v1.76.0';
 const QUERY = 'http://127.0.0.1:16686';
 
 /** What a service needs to send its traces there. */
@@ -28,23 +26,16 @@ async function answers() {
   }
 }
 
-/** A jaeger in PATH, else one built with Go and kept.
- * @param {string} cache @param {(detail: string) => void} tell */
+/** @param {string} cache @param {(detail: string) => void} tell */
 async function binary(cache, tell) {
-  const kept = join(cache, `jaeger-${VERSION}`);
-  if (existsSync(kept)) return kept;
-  const inPath = (process.env['PATH'] ?? '').split(':').map((folder) => join(folder, 'jaeger'));
-  const found = inPath.find((path) => existsSync(path));
+  const found = findJaeger(cache);
   if (found !== undefined) return found;
   tell('building it with Go, which takes minutes');
-  const env = { ...process.env, GOFLAGS: '-buildvcs=false' };
-  const module = `github.com/jaegertracing/jaeger@${VERSION}`;
   try {
-    const { stdout } = await run('go', ['mod', 'download', '-json', module], { env, timeout: 300_000 });
-    mkdirSync(cache, { recursive: true });
-    const { Dir } = /** @type {{ Dir: string }} */ (JSON.parse(stdout));
-    const flags = ['-trimpath', '-ldflags=-s -w', '-o', kept];
-    await run('go', ['build', '-C', Dir, ...flags, './cmd/jaeger'], { env, timeout: 900_000 });
+    return await buildJaeger(
+      cache,
+      async (command, args) => (await run(command, args, { timeout: 900_000 })).stdout,
+    );
   } catch (error) {
     const missing = /** @type {NodeJS.ErrnoException} */ (error).code === 'ENOENT';
     const why = missing
@@ -52,7 +43,6 @@ async function binary(cache, tell) {
       : `go could not build it: ${/** @type {Error} */ (error).message}`;
     throw new Error(`--traces needs Jaeger: ${why}`, { cause: error });
   }
-  return kept;
 }
 
 /**

@@ -17,8 +17,8 @@ export class CallbackProxy {
   lateMs = 0;
   /** By their fate. */
   readonly counts: Record<CallbackFate, number> = { through: 0, lost: 0, late: 0, twice: 0 };
-  /** Origin of ingress. */
-  target = '';
+  /** Origins of the ingresses: the next is asked where one gives no answer. */
+  targets: readonly string[] = [];
   readonly #server: Server;
   readonly #timers = new Set<NodeJS.Timeout>();
 
@@ -82,19 +82,23 @@ export class CallbackProxy {
     }
   }
 
-  /** The answer's status; 502 where ingress gives none, so that the provider tries again. */
-  #handOn({ path, headers, body }: Callback): Promise<number> {
+  /** The answer's status; 502 where no ingress gives one, so that the provider tries again. */
+  async #handOn(callback: Callback): Promise<number> {
+    for (const target of this.targets) {
+      const status = await this.#handTo(target, callback);
+      if (status !== undefined) return status;
+    }
+    return 502;
+  }
+
+  #handTo(target: string, { path, headers, body }: Callback): Promise<number | undefined> {
     return new Promise((done) => {
-      const onward = request(
-        `${this.target}${path}`,
-        { method: 'POST', headers, timeout: 10_000 },
-        (response) => {
-          response.resume();
-          done(response.statusCode ?? 502);
-        },
-      );
+      const onward = request(`${target}${path}`, { method: 'POST', headers, timeout: 10_000 }, (response) => {
+        response.resume();
+        done(response.statusCode);
+      });
       onward.on('timeout', () => onward.destroy());
-      onward.on('error', () => done(502));
+      onward.on('error', () => done(undefined));
       onward.end(body);
     });
   }

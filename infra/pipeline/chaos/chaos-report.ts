@@ -6,6 +6,11 @@ export interface Injected {
   readonly told: string;
   /** While it was on: message requests at the provider, and those that were not answered with 201. */
   readonly met: { readonly requests: number; readonly unwell: number };
+  readonly seconds: number;
+  /** While it was on: POSTs that were answered with 5xx or by nobody; the client repeats them. */
+  readonly apiErrors: number;
+  /** From its beginning to the next one's: the longest without a request at the provider, in ms. */
+  readonly standstillMs: number;
 }
 
 export interface ChaosReport {
@@ -36,6 +41,12 @@ export function held(report: ChaosReport): boolean {
 export function metIn(requests: readonly SeenRequest[], from: number, to: number): Injected['met'] {
   const met = requests.filter(({ receivedAt }) => receivedAt >= from && receivedAt <= to);
   return { requests: met.length, unwell: met.filter(({ status }) => status !== 201).length };
+}
+
+export function longestGap(requests: readonly SeenRequest[], from: number, to: number): number {
+  const times = requests.map(({ receivedAt }) => receivedAt).filter((at) => at >= from && at <= to);
+  const edges = [from, ...times.toSorted((a, b) => a - b)];
+  return Math.round(edges.reduce((most, at, n) => Math.max(most, (edges[n + 1] ?? at) - at), 0));
 }
 
 export function spread(ms: readonly number[]): ChaosReport['accepting'] {

@@ -11,6 +11,8 @@ const HEAD_START_MS = 100;
 export interface CourseOptions {
   readonly messages: number;
   readonly plan: readonly Step[];
+  /** Of messages posted, at most. */
+  readonly perSecond?: number | undefined;
   readonly say: (text: string) => void;
   /** Aborted, everything here rejects. */
   readonly signal: AbortSignal;
@@ -27,10 +29,10 @@ export class Course {
   readonly #startedAt = performance.now();
 
   constructor(options: CourseOptions, targets: Targets) {
-    const { messages, signal } = options;
+    const { messages, perSecond, signal } = options;
     this.#options = options;
     this.#targets = targets;
-    this.load = new Load(targets.pipeline, { messages, lanesPerTenant: 8, signal });
+    this.load = new Load(targets.pipeline, targets.front, { messages, lanesPerTenant: 8, perSecond, signal });
   }
 
   get elapsedMs(): number {
@@ -94,16 +96,18 @@ export class Course {
     this.injected.push({ kind, params, told, from, to: Date.now() });
     const { posted, refused } = this.load;
     this.#say(`${kind} ${JSON.stringify(params)} ${told}   (${posted.length} accepted, ${refused} refused)`);
+    for (const [what, n] of Object.entries(this.#targets.front.since(from))) this.#say(`  ${n} × ${what}`);
   }
 
   /** A service that ended by itself is started again, as a container engine would. It must not end by itself. */
   async #revive(): Promise<void> {
     const { fleet, pipeline } = this.#targets;
-    const ingress = pipeline.services.get('ingress-1');
-    if (ingress?.ended !== undefined) {
-      this.failures.push(`ingress-1 ended by itself with ${ingress.ended}: ${lastWords(ingress.lines)}`);
-      this.#say(`ingress-1 ended by itself with ${ingress.ended}`);
-      await pipeline.restart('ingress-1');
+    const others = [...pipeline.services].filter(([name]) => !name.startsWith('sender-'));
+    for (const [name, { ended, lines }] of others) {
+      if (ended === undefined) continue;
+      this.failures.push(`${name} ended by itself with ${ended}: ${lastWords(lines)}`);
+      this.#say(`${name} ended by itself with ${ended}`);
+      await pipeline.restart(name);
     }
     for (const { name, ended, lines } of fleet.takeDied()) {
       this.failures.push(`${name} ended by itself with ${ended}: ${lastWords(lines)}`);

@@ -1,6 +1,7 @@
-import type { ownKafka, ownPostgres, ownRedis, Pipeline } from '@mersal/testkit';
+import type { ownKafka, ownKafkaCluster, ownPostgres, ownRedis, Pipeline } from '@mersal/testkit';
 import type { CallbackProxy } from './callback-proxy.js';
 import type { Fleet } from './fleet.js';
+import type { Front } from './front.js';
 import type { Provider } from './provider.js';
 import type { TcpProxy } from './tcp-proxy.js';
 
@@ -9,10 +10,14 @@ export interface Targets {
   readonly pipeline: Pipeline;
   /** Missing when it is somebody else's, whom no fault may touch. */
   readonly kafka?: Awaited<ReturnType<typeof ownKafka>>;
+  /** Kafka of several brokers, where the run has that. */
+  readonly cluster?: Awaited<ReturnType<typeof ownKafkaCluster>>;
   readonly redis: Awaited<ReturnType<typeof ownRedis>>;
   readonly postgres: Awaited<ReturnType<typeof ownPostgres>>;
   readonly fleet: Fleet;
   readonly provider: Provider;
+  /** Between the clients and the ingresses. */
+  readonly front: Front;
   /** Between one sender and Redis. */
   readonly redisOfOne: TcpProxy;
   /** Between the provider's callbacks and ingress. */

@@ -25,6 +25,10 @@ export class Fleet {
     return [...this.#running.keys()].toSorted();
   }
 
+  has(name: string): boolean {
+    return this.#running.has(name);
+  }
+
   /** Every sender process so far. */
   get processes(): readonly ServiceProcess[] {
     return [...this.#ended, ...this.#running.values()];

@@ -1,5 +1,5 @@
 import { checkConcurrency, checkNoLoss, checkOrder, checkRate, mostWithin } from '@mersal/testkit';
-import { type ChaosReport, countOf, metIn, spread } from './chaos-report.js';
+import { type ChaosReport, countOf, longestGap, metIn, spread } from './chaos-report.js';
 import { explainDoubles, loggedRequests } from './doubles.js';
 import type { MessageState } from './ledger-states.js';
 import type { Course } from './course.js';
@@ -7,6 +7,8 @@ import { type Stage, TIMEOUT_MS } from './stage.js';
 
 const RATE = 80;
 const PER_TENANT = 5;
+/** Of cache-metrics, to read what was published last, in ms. */
+const CACHE_WITHIN_MS = 60_000;
 
 export interface Judged {
   readonly seed: number;
@@ -27,8 +29,8 @@ export async function judge({
   ended,
   inSightWillDo,
 }: Judged): Promise<ChaosReport> {
-  const { targets, wire } = stage;
-  const { pipeline, fleet } = targets;
+  const { targets, wire, cacheLoad } = stage;
+  const { pipeline, fleet, front } = targets;
   const { posted, refused, tookMs } = course.load;
   const [requests, stats] = [await pipeline.simulator.requests(), await pipeline.simulator.stats()];
   const logged = fleet.processes.flatMap(({ name, pid, lines }) => loggedRequests(name, pid, lines));
@@ -44,7 +46,13 @@ export async function judge({
     seed,
     messages,
     seconds: Math.round(course.elapsedMs / 1_000),
-    injected: course.injected.map(({ from, to, ...fault }) => ({ ...fault, met: metIn(requests, from, to) })),
+    injected: course.injected.map(({ from, to, ...fault }, n) => ({
+      ...fault,
+      seconds: Math.round((to - from) / 100) / 10,
+      met: metIn(requests, from, to),
+      apiErrors: front.errors.filter(({ at }) => at >= from && at <= to).length,
+      standstillMs: longestGap(requests, from, course.injected[n + 1]?.from ?? to),
+    })),
     states: countOf(ended.map(({ state }) => state)),
     requests: requests.length,
     answers: countOf(requests.map(({ status }) => String(status ?? 'under way'))),
@@ -63,6 +71,10 @@ export async function judge({
       '4 tenant concurrency': checkConcurrency(requests, PER_TENANT, TIMEOUT_MS),
       // A provider process that stalls counts bunches that never were; the kernel does not.
       '5 global rate': wire ? onWire : checkRate(requests, RATE),
+      'no error while restarted': front.violations(),
+      ...(cacheLoad && {
+        'cache events counted once': await cacheLoad.judge(pipeline.database, CACHE_WITHIN_MS),
+      }),
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Pipeline, PostedSend } from '@mersal/testkit';
-import { call } from '../test/api.js';
 import { customer, orderText } from '../test/orders.js';
+import type { Front } from './front.js';
 
 /** Waiting for ingress to take messages again, in ms. */
 const AGAIN_MS = 200;
@@ -18,17 +18,29 @@ export class Load {
   /** From the first try to the 202, of every message, in ms. */
   readonly tookMs: number[] = [];
   readonly #pipeline: Pipeline;
+  readonly #front: Front;
   readonly #messages: number;
   readonly #signal: AbortSignal;
+  readonly #everyMs: number;
+  #turnAt = 0;
   #next = 0;
   #allowed = 0;
   #waiting: (() => void)[] = [];
 
   constructor(
     pipeline: Pipeline,
-    options: { readonly messages: number; readonly lanesPerTenant: number; readonly signal: AbortSignal },
+    front: Front,
+    options: {
+      readonly messages: number;
+      readonly lanesPerTenant: number;
+      /** First posts of messages, at most. Default: as fast as they are accepted. */
+      readonly perSecond?: number | undefined;
+      readonly signal: AbortSignal;
+    },
   ) {
     this.#pipeline = pipeline;
+    this.#front = front;
+    this.#everyMs = options.perSecond === undefined ? 0 : 1_000 / options.perSecond;
     this.#messages = options.messages;
     this.#signal = options.signal;
     const lanes = pipeline.tenants.flatMap(({ restaurantId }, t) =>
@@ -57,8 +69,17 @@ export class Load {
         return;
       }
       this.#next += 1;
-      await this.#post(restaurant, conversation, number, this.#next);
+      const n = this.#next;
+      await this.#turn();
+      await this.#post(restaurant, conversation, number, n);
     }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#everyMs === 0) return;
+    const now = performance.now();
+    this.#turnAt = Math.max(this.#turnAt + this.#everyMs, now);
+    await new Promise((begin) => setTimeout(begin, this.#turnAt - now));
   }
 
   async #post(restaurant: string, conversation: string, number: number, n: number): Promise<void> {
@@ -66,9 +87,9 @@ export class Load {
     const tenant = this.#pipeline.tenant(restaurant);
     const body = { phoneNumber: customer(number), text: orderText(n), conversationId: conversation };
     while (!this.#signal.aborted) {
-      const answer = await call(this.#pipeline, tenant.apiKey, 'POST', '/api/whatsapp/send', body, {
+      const answer = await this.#front.post(tenant.apiKey, '/api/whatsapp/send', body, {
         'idempotency-key': `chaos-${n}`,
-      }).catch(() => undefined);
+      });
       if (answer?.status === 202) {
         const id = answer.body['id'] as string;
         this.tookMs.push(performance.now() - startedAt);
@@ -78,7 +99,9 @@ export class Load {
       if (answer && answer.status !== 503 && answer.status !== 429)
         throw new Error(`POST was answered with ${answer.status}: ${JSON.stringify(answer.body)}`);
       this.refused += 1;
-      await new Promise((again) => setTimeout(again, AGAIN_MS));
+      // A paced client is a polite one: else what is away or slow gets more requests the worse it is.
+      const retryAfterMs = this.#everyMs === 0 ? 0 : Number(answer?.headers.get('retry-after') ?? 0) * 1_000;
+      await new Promise((again) => setTimeout(again, Math.max(AGAIN_MS, retryAfterMs)));
     }
   }
 }

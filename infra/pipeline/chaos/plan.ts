@@ -34,9 +34,9 @@ export function planOf(seed: number, messages: number, kinds: readonly FaultKind
   }));
 }
 
-function shuffled(kinds: readonly FaultKind[], random: () => number): FaultKind[] {
-  const left = [...kinds];
-  const order: FaultKind[] = [];
+export function shuffled<T>(all: readonly T[], random: () => number): T[] {
+  const left = [...all];
+  const order: T[] = [];
   while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
   return order;
 }

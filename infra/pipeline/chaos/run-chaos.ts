@@ -11,6 +11,8 @@ export interface ChaosOptions extends StageOptions {
   readonly seed: number;
   readonly messages: number;
   readonly plan: readonly Step[];
+  /** Of messages posted, at most. Default: as fast as they are accepted. */
+  readonly perSecond?: number;
   /** All of it, in ms: after that the run stops what it started, and rejects with how far it came. */
   readonly deadlineMs: number;
   /**
@@ -60,20 +62,21 @@ async function perform(
   signal: AbortSignal,
   progress: { stage: Stage | undefined; last: string },
 ): Promise<ChaosReport> {
-  const { seed, messages, plan, quietMs, inSightWillDo = false } = options;
+  const { seed, messages, plan, perSecond, quietMs, inSightWillDo = false } = options;
   const say = (text: string): void => {
     progress.last = text.trim();
     options.say(text);
   };
   const stage = await openStage(options, closers, signal);
   progress.stage = stage;
-  const course = new Course({ messages, plan, say, signal }, stage.targets);
+  const course = new Course({ messages, plan, perSecond, say, signal }, stage.targets);
   say(
     `chaos: ${plan.length} faults over ${messages} messages, ${stage.wire ? 'rate by tcpdump' : 'no tcpdump'}`,
   );
   await course.faults();
   const ended = await course.untilFinal(stage.ledger, { quietMs, inSightWillDo });
   await stage.wire?.stop();
+  await stage.cacheLoad?.stop();
   return judge({ seed, messages, course, stage, ended, inSightWillDo });
 }
 

@@ -64,6 +64,18 @@ export async function lookAround(
   await page.getByRole('status').filter({ hasText: 'live' }).waitFor();
   await page.locator('.tile', { hasText: 'Completed' }).filter({ hasText: /[1-9]/ }).waitFor();
   await page.locator('canvas').waitFor();
+  // Told every 2 s by the sender that made these calls.
+  const answers = page.getByRole('row', { name: /provider’s answer/ });
+  await answers.filter({ hasText: /\d ms.*[1-9]/ }).waitFor();
+  check(
+    /POST to the provider.*\d m?s/.test(
+      await page
+        .getByRole('row', { name: /POST to the provider/ })
+        .innerText()
+        .then((text) => text.replaceAll(/\s+/g, ' ')),
+    ),
+    'how long messages wait is not shown',
+  );
   await page.waitForTimeout(3_000);
   await show('overview');
 
@@ -121,6 +133,23 @@ export async function lookAround(
   await page.getByRole('link', { name: /Templates/ }).click();
   await page.getByRole('heading', { name: 'Templates' }).waitFor();
   await show('cache');
+
+  // The provider is in trouble, and well again.
+  const najd = pipeline.tenant('najd-kabsa');
+  await pipeline.simulator.faults({
+    rules: [{ match: { account: najd.accountSid }, action: 'error', httpStatus: 503 }],
+  });
+  for (let n = 0; n < 6; n += 1)
+    await post(pipeline, najd, { phoneNumber: `+96650124${String(4000 + n)}`, text: 'كبسة' });
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await page.getByRole('cell', { name: 'the provider' }).first().waitFor();
+  await page
+    .getByRole('row', { name: /AC.*najd-kabsa/ })
+    .first()
+    .waitFor();
+  await show('breakers');
+  await pipeline.simulator.clearFaults();
+  await page.getByText('None: the provider answers.').waitFor({ timeout: 40_000 });
 
   await refusesOthers(pipeline, session?.value ?? '', check);
   await page.getByRole('button', { name: 'Sign out' }).click();

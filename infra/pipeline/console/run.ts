@@ -1,9 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ownKafka, ownPostgres, ownRedis, startPipeline } from '@mersal/testkit';
-import { chromium } from 'playwright-core';
+import { CHROMIUM, inBrowser } from './browser.js';
 import { lookAround } from './look-around.js';
 
 /**
@@ -12,13 +10,12 @@ import { lookAround } from './look-around.js';
  */
 const { values } = parseArgs({
   options: {
-    browser: { type: 'string', default: '/usr/bin/chromium' },
+    browser: { type: 'string', default: CHROMIUM },
     /** Where the pictures go. */
     pictures: { type: 'string', default: 'test-results/console' },
   },
 });
 mkdirSync(values.pictures, { recursive: true });
-const profile = mkdtempSync(join(tmpdir(), 'mersal-browser-'));
 const [kafka, redis, postgres] = await Promise.all([ownKafka(), ownRedis(), ownPostgres()]);
 try {
   const pipeline = await startPipeline({
@@ -27,29 +24,16 @@ try {
     latencyMs: 50,
     engines: { kafka: kafka.brokers, redis: redis.url, postgres: postgres.url },
   });
-  const browser = await chromium.launchPersistentContext(profile, {
-    executablePath: values.browser,
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-sync',
-      '--disable-component-update',
-    ],
-  });
   try {
-    const faults = await lookAround(browser, pipeline, values.pictures);
+    const faults = await inBrowser(values.browser, (browser) =>
+      lookAround(browser, pipeline, values.pictures),
+    );
     for (const fault of faults) process.stdout.write(`✗ ${fault}\n`);
     process.stdout.write(faults.length === 0 ? 'the console works\n' : `${faults.length} faults\n`);
     process.exitCode = faults.length === 0 ? 0 : 1;
   } finally {
-    await browser.close();
     await pipeline.stop();
   }
 } finally {
   await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
-  rmSync(profile, { recursive: true, force: true });
 }

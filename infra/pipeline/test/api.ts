@@ -77,3 +77,30 @@ export function settled(
     },
   );
 }
+
+export interface Live {
+  readonly breakers: readonly { readonly accountSid: string | null; readonly instances: readonly string[] }[];
+  readonly latency: object | null;
+}
+
+/** What the console is told first. */
+export async function live(pipeline: Pipeline): Promise<Live> {
+  const gone = new AbortController();
+  const answer = await fetch(`${pipeline.ingress}/api/console/live`, {
+    headers: { authorization: `Bearer ${pipeline.adminToken}` },
+    signal: AbortSignal.any([gone.signal, AbortSignal.timeout(10_000)]),
+  });
+  try {
+    if (!answer.ok) throw new Error(`the console was answered with ${answer.status}`);
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of answer.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      const told = /^data: (.*)\n\n/m.exec(text)?.[1];
+      if (told !== undefined) return JSON.parse(told) as Live;
+    }
+    throw new Error('the console was told nothing');
+  } finally {
+    gone.abort();
+  }
+}

@@ -1,6 +1,7 @@
 import type { SeenRequest } from '@mersal/testkit';
 import { describe, expect, it } from 'vitest';
 import { explainDoubles, loggedRequests } from '../chaos/doubles.js';
+import { clusterPlanOf, wholePlan } from '../chaos/cluster-plan.js';
 import { faultKinds, planOf } from '../chaos/plan.js';
 
 const shown = (seed: number, messages: number) =>
@@ -84,5 +85,31 @@ describe('a message that was accepted twice', () => {
       freezes,
     );
     expect([explained.length, unexplained.length]).toEqual([0, 1]);
+  });
+});
+
+describe('the plan of a run with several brokers', () => {
+  const shownOf = (seed: number) =>
+    clusterPlanOf(seed, wholePlan).plan.map(({ at, afterMs, fault }) => ({
+      at,
+      afterMs,
+      kind: fault.kind,
+      params: fault.params,
+    }));
+
+  it('is the same for the same seed, and another for another', () => {
+    expect(shownOf(42)).toEqual(shownOf(42));
+    expect(shownOf(42)).not.toEqual(shownOf(43));
+  });
+  it('has every fault as often as it is to come, each with room until the next', () => {
+    for (let seed = 0; seed < 50; seed += 1) {
+      const { plan, messages } = clusterPlanOf(seed, wholePlan);
+      for (const { kind, times } of wholePlan)
+        expect(plan.filter(({ fault }) => fault.kind === kind.name)).toHaveLength(times);
+      for (const [n, { at, fault }] of plan.entries()) {
+        const share = wholePlan.find(({ kind }) => kind.name === fault.kind);
+        expect((plan[n + 1]?.at ?? messages) - at).toBeGreaterThanOrEqual(share?.messages ?? Infinity);
+      }
+    }
   });
 });

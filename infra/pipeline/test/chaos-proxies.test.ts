@@ -63,7 +63,7 @@ describe('the proxy before the callbacks', () => {
     );
     const proxy = await CallbackProxy.start();
     closers.push(() => proxy.close());
-    proxy.target = `http://127.0.0.1:${port}`;
+    proxy.targets = ['http://127.0.0.1:1', `http://127.0.0.1:${port}`];
     const report = async (body: string): Promise<number> =>
       (
         await fetch(`${proxy.url}/webhooks/twilio/status?message=m`, {
@@ -101,7 +101,7 @@ describe('the proxy before the callbacks', () => {
   });
   it('tells the provider to try again where ingress gives no answer', async () => {
     const { proxy, report } = await start();
-    proxy.target = 'http://127.0.0.1:1';
+    proxy.targets = ['http://127.0.0.1:1'];
     expect(await report('a')).toBe(502);
   });
 });

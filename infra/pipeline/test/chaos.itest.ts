@@ -44,6 +44,7 @@ it('400 messages through eight kinds of fault: none lost, none accepted twice, o
     '3 conversation order': [],
     '4 tenant concurrency': [],
     '5 global rate': [],
+    'no error while restarted': [],
   });
   expect(report.requests).toBeGreaterThan(MESSAGES * 0.9);
 }, 170_000);

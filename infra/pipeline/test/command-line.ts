@@ -10,9 +10,9 @@ export interface Command {
   readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
 }
 
-export function start(pipeline: Pipeline, ...args: string[]): Command {
+export function start(pipeline: Pick<Pipeline, 'cli'>, ...args: string[]): Command {
   const child = spawn(process.execPath, [BIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...pipeline.env },
+    env: { PATH: process.env['PATH'] ?? '', ...pipeline.cli },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 120_000,
   });
@@ -28,7 +28,7 @@ export function start(pipeline: Pipeline, ...args: string[]): Command {
 
 /** Its exit code, and what it printed as JSON. */
 export async function mersal(
-  pipeline: Pipeline,
+  pipeline: Pick<Pipeline, 'cli'>,
   ...args: string[]
 ): Promise<{ readonly code: number | null; readonly json: unknown; readonly text: string }> {
   const { code, out, err } = await start(pipeline, ...args, '--json').ended;

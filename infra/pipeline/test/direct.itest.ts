@@ -1,9 +1,11 @@
+import { type Database, openDatabase } from '@mersal/ledger';
 import { type Pipeline, type PipelineTenant, startPipeline, waitFor } from '@mersal/testkit';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { call, settled } from './api.js';
+import { call, live, settled } from './api.js';
 
 let pipeline: Pipeline;
+let database: Database;
 /** Of the ingress that sends without the queue; the pipeline's own goes through it. */
 let direct: string;
 beforeAll(async () => {
@@ -12,9 +14,18 @@ beforeAll(async () => {
     latencyMs: 100,
     env: { TWILIO_TIMEOUT_MS: '3000', RECONCILE_GRACE_MS: '1000', RECONCILE_PAUSE_MS: '1000' },
   });
+  database = openDatabase({
+    url: pipeline.database,
+    max: 1,
+    application: 'direct-test',
+    onError: () => undefined,
+  });
   direct = await pipeline.startIngress('ingress-direct', { WHATSAPP_SEND_QUEUE_ENABLED: 'false' });
 }, 120_000);
-afterAll(() => pipeline?.stop());
+afterAll(async () => {
+  await database?.close();
+  await pipeline?.stop();
+});
 beforeEach(() => pipeline.simulator.clearFaults());
 
 type Answer = Awaited<ReturnType<typeof call>>;
@@ -142,6 +153,37 @@ describe('without the queue', () => {
       await call(pipeline, tenant.apiKey, 'GET', '/api/queue/metrics', undefined, {}, direct),
     ).toMatchObject({ status: 200, body: { active: 0 } });
   });
+
+  it('its breakers and what its calls take are told like a sender’s', async () => {
+    const tenant = pipeline.tenant('najd-kabsa');
+    const send = { phoneNumber: '+966501234569', text: 'كبسة' };
+    await fault(tenant, { action: 'error', httpStatus: 503, code: 20503 });
+    const seen = await waitFor(
+      async () => {
+        await post(tenant, send);
+        const { breakers } = await live(pipeline);
+        return breakers.find((one) => one.accountSid === tenant.accountSid);
+      },
+      { timeoutMs: 30_000, describe: 'the account’s breaker to be told of' },
+    );
+    expect(seen).toMatchObject({ instances: ['ingress-direct'], restaurantIds: ['najd-kabsa'] });
+    expect((await live(pipeline)).latency).toMatchObject({ call: { p99Ms: expect.any(Number) } });
+    const own = await database.run({
+      name: '',
+      text: `select n from latency, unnest(calls) n where member like 'ingress-direct/%' and n > 0`,
+      values: [],
+    });
+    expect(own).not.toEqual([]);
+    await pipeline.simulator.clearFaults();
+    await waitFor(
+      async () => {
+        await post(tenant, send);
+        const { breakers } = await live(pipeline);
+        return breakers.length === 0 ? true : undefined;
+      },
+      { timeoutMs: 60_000, describe: 'the breakers to be closed' },
+    );
+  }, 120_000);
 
   it('a time ahead needs the queue', async () => {
     const sendAt = new Date(Date.now() + 3_600_000).toISOString();

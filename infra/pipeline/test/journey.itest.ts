@@ -150,7 +150,8 @@ it('no line of any service holds a phone number, a text or a token', async () =>
     pipeline.adminToken,
   ];
   for (const line of lines) {
-    expect(line).not.toMatch(/\+?(9665|9715|4477)\d{6,}/);
+    // Ids are of hex digits, and hold any ten in a row sooner or later: a number stands by itself.
+    expect(line).not.toMatch(/(?<![0-9a-f])(9665|9715|4477)\d{6,}(?![0-9a-f])/);
     for (const text of [...TEXTS, 'سرّي']) expect(line).not.toContain(text.slice(0, 12));
     for (const secret of secrets) expect(line).not.toContain(secret);
   }

@@ -135,6 +135,7 @@ describe('a replay', () => {
     const { rows } = await ledger.query("select action from audit where action like 'replay.%' order by n");
     expect(rows.map(({ action }) => action as string)).toEqual([
       'replay.begin',
+      'replay.resume',
       'replay.end',
       'replay.begin',
       'replay.end',

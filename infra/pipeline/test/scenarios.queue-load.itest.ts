@@ -1,4 +1,4 @@
-import { type Pipeline, startPipeline, waitFor } from '@mersal/testkit';
+import { mostWithin, type Pipeline, startPipeline, waitFor, WireWatch } from '@mersal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call } from './api.js';
 import { customer, orderText } from './orders.js';
@@ -81,10 +81,14 @@ describe('load', () => {
   });
 
   it('150 messages against the rate: never more than 80 in any 1,000 ms, and not far below', async () => {
+    const wire = await WireWatch.start(Number(new URL(pipeline.simulator.url).port));
     const ids = await Promise.all(TENANTS.map((restaurant, n) => postBatch(restaurant, 15, 1000 + n * 15)));
     const at = (await receipts(ids.flat())).toSorted((a, b) => a - b);
+    await wire?.stop();
     const { maxPerSecond, duplicateIds } = await pipeline.simulator.stats();
-    expect(maxPerSecond).toBeLessThanOrEqual(80);
+    // The provider's own clock counts bunches that never were where its process stood still.
+    expect(wire ? mostWithin(wire.at, 1_000) : maxPerSecond).toBeLessThanOrEqual(80);
+    if (wire) expect(wire.at.length).toBeGreaterThanOrEqual(150);
     expect(duplicateIds).toEqual([]);
     expect(((at.at(-1) as number) - (at[0] as number)) / 1_000).toBeGreaterThan(149 / 80 - 0.1);
   });

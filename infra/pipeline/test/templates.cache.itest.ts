@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openDatabase, type Database } from '@mersal/ledger';
-import { type Pipeline, startPipeline, waitFor } from '@mersal/testkit';
+import { TemplateCache } from '@mersal/template-cache';
+import { loginOf, type Pipeline, startPipeline, waitFor } from '@mersal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 let pipeline: Pipeline;
 let database: Database;
 
@@ -61,11 +63,11 @@ async function send(restaurant: string, template: string): Promise<string> {
   return ((await answer.json()) as { id: string }).id;
 }
 
-async function statusOf(restaurant: string, id: string): Promise<{ status: string; attempts: number }> {
+async function statusOf(restaurant: string, id: string): Promise<{ status: string; attempts: unknown[] }> {
   const answer = await fetch(`${pipeline.ingress}/api/messages/${id}`, {
     headers: { authorization: `Bearer ${pipeline.tenant(restaurant).apiKey}` },
   });
-  return (await answer.json()) as { status: string; attempts: number };
+  return (await answer.json()) as { status: string; attempts: unknown[] };
 }
 
 async function ended(restaurant: string, id: string) {
@@ -126,6 +128,53 @@ describe('templates by name', () => {
     expect(counted).toMatchObject({ misses: 2, creations: 0 });
   });
 
+  it('are forgotten as well where a status callback says that the SID is gone; the message is sent once more, and not again', async () => {
+    const { accountSid, create, remove } = provider('r2');
+    const goneAtDelivery = (count: number) =>
+      pipeline.simulator.faults({
+        rules: [{ match: { account: accountSid }, action: 'async_fail', code: 63027, count }],
+      });
+    const first = await create('receipt');
+    expect((await ended('r2', await send('r2', 'receipt'))).status).toMatch(/sent|delivered|read/);
+    expect(await storedSid(accountSid, 'receipt')).toBe(first);
+
+    await goneAtDelivery(1);
+    const id = await send('r2', 'receipt');
+    await waitFor(
+      async () =>
+        (await pipeline.simulator.requests()).some((one) => one.messageId === id && one.status === 201),
+      { describe: 'the provider to accept it' },
+    );
+    const second = await create('receipt');
+    await remove(first);
+    const delivered = await waitFor(
+      async () => {
+        const message = await statusOf('r2', id);
+        return message.attempts.length === 2 && /delivered|read|dead|failed/.test(message.status) && message;
+      },
+      { timeoutMs: 40_000, describe: 'the second attempt' },
+    );
+    expect(delivered.status).toMatch(/delivered|read/);
+    expect(await storedSid(accountSid, 'receipt')).toBe(second);
+
+    await goneAtDelivery(2);
+    const failing = await send('r2', 'receipt');
+    const over = await waitFor(
+      async () => {
+        const message = await statusOf('r2', failing);
+        return message.status === 'failed' && message;
+      },
+      { timeoutMs: 40_000, describe: 'the message to fail' },
+    );
+    expect(over.attempts).toHaveLength(2);
+    await waitFor(async () => (await storedSid(accountSid, 'receipt')) === undefined, {
+      describe: 'the SID to be forgotten',
+    });
+    await pipeline.simulator.clearFaults();
+    expect((await ended('r2', await send('r2', 'receipt'))).status).toMatch(/sent|delivered|read/);
+    expect(await storedSid(accountSid, 'receipt')).toBe(second);
+  });
+
   it('are warmed up by an operator, and those that are missing named', async () => {
     const one = provider('r1');
     const two = provider('r2');
@@ -137,5 +186,68 @@ describe('templates by name', () => {
       code: 3,
       json: { warmed: 1, missing: 1 },
     });
+  });
+});
+
+describe('the report of the package', () => {
+  it('has the alerts, the counts of all and the health that GET /api/cache/metrics has', async () => {
+    // It would judge these alerts, of which there are no look-ups.
+    await pipeline.services.get('cache-metrics-1')?.stop();
+    const opened = new Date(Date.now() - 60_000).toISOString();
+    const message = 'طلب: 70.0 % of 200 requests were misses, with 140 distinct hashes';
+    await database.run({
+      name: 'test-alerts',
+      text: `
+        insert into cache_alert (scope, key, opened_at, closed_at, judged_at, miss_rate, requests, cause, distinct_hashes, message, told_rate)
+        values ('key', 'طلب', $1, null, $1, 0.7, 200, 'hash_churn', 140, $2, 0.7),
+               ('global', '*', $1, $1, $1, 0.6, 300, 'cold_start', null, 'over', 0.6),
+               ('key', 'old', '2020-01-01', '2020-01-02', '2020-01-01', 0.6, 300, 'unknown', null, 'long over', 0.6)`,
+      values: [opened, message],
+    });
+    interface Told {
+      readonly runtime: object;
+      readonly alerts: readonly {
+        readonly key: string | null;
+        readonly state: string;
+        readonly cause: string;
+      }[];
+      readonly health: { readonly status: string; readonly reasons: readonly string[] };
+    }
+    // Answers are kept for a moment.
+    const told = await waitFor(
+      async () => {
+        const answer = (await (await fetch(`${pipeline.ingress}/api/cache/metrics`)).json()) as Told;
+        return answer.alerts.length > 0 ? answer : undefined;
+      },
+      { describe: 'the alerts to be told' },
+    );
+    const cache = new TemplateCache({ env: { DATABASE_URL: pipeline.env['DATABASE_URL'] }, logger: silent });
+    try {
+      const report = await cache.getCacheReport();
+      expect(report.alerts).toEqual(told.alerts);
+      expect(report.alerts?.map(({ key, state, cause }) => [key, state, cause])).toEqual([
+        ['طلب', 'open', 'hash_churn'],
+        [null, 'closed', 'cold_start'],
+      ]);
+      expect(report.health).toEqual(told.health);
+      expect(report.health.reasons).toContain(message);
+      expect(told.runtime).toMatchObject(report.all ?? { hits: 'unknown' });
+      expect(report.runtime.totalRequests).toBe(0);
+    } finally {
+      await cache.close();
+    }
+  });
+
+  it('says that alerts are unknown where it may not read them', async () => {
+    const url = await loginOf('mersal_sender', pipeline.env['DATABASE_URL'] ?? '');
+    const cache = new TemplateCache({ env: { DATABASE_URL: url }, logger: silent });
+    try {
+      const { database: store, alerts, all, health } = await cache.getCacheReport();
+      expect(store).toMatchObject({ reachable: true });
+      expect([alerts, all]).toEqual([null, null]);
+      expect(health.reasons.join()).toMatch(/alerts cannot be read: .*permission denied/);
+    } finally {
+      await cache.close();
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { getPriority } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseMode, UsageError } from '../command-line.mjs';
@@ -8,6 +9,7 @@ import { planOf } from '../plan.mjs';
 import { runToEnd } from '../child.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
+const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 describe('the command line', () => {
   it('runs everything when nothing is said', () => expect(parseMode([])).toEqual({ kind: 'all' }));
@@ -15,6 +17,22 @@ describe('the command line', () => {
     expect(parseMode(['--only', 'queue'])).toEqual({ kind: 'only', filters: ['.queue.itest.ts'] });
     expect(parseMode(['--only', 'queue-load'])).toEqual({ kind: 'only', filters: ['.queue-load.itest.ts'] });
     expect('scenarios.queue-load.itest.ts').not.toContain('.queue.itest.ts');
+  });
+  it('takes for the cache the package, its windows, the service that judges them, and the pipeline', () => {
+    const mode = parseMode(['--only', 'cache']);
+    const takes = (path: string): boolean =>
+      mode.kind === 'only' && mode.filters.some((filter) => path.includes(filter));
+    const files = [
+      'packages/template-cache/test/metrics.test.ts',
+      'packages/cache-windows/test/judge.test.ts',
+      'apps/cache-metrics/test/windows.itest.ts',
+      'infra/pipeline/test/templates.cache.itest.ts',
+    ];
+    for (const file of files) {
+      expect(existsSync(join(root, file))).toBe(true);
+      expect([file, takes(file)]).toEqual([file, true]);
+    }
+    expect(takes('packages/ledger/test/ledger.itest.ts')).toBe(false);
   });
   it.each([['--only', 'lunch'], ['--only', 'toString'], ['--full', '--only', 'queue'], ['--fast'], ['more']])(
     'refuses %s %s',

@@ -2,6 +2,8 @@ import { checkConsole } from './chromium.mjs';
 import { checkCompose } from './compose.mjs';
 import { checkDockerfile } from './hadolint.mjs';
 import { auditDependencies } from './npm-audit.mjs';
+import { checkChart } from './helm.mjs';
+import { beginJaeger, checkTraces } from './jaeger.mjs';
 import { runLongTests } from './long-tests.mjs';
 import { checkPackages } from './packages.mjs';
 import { checkPrometheus } from './promtool.mjs';
@@ -22,12 +24,21 @@ import { checkModel } from './spin.mjs';
  */
 
 /**
+ * @typedef {object} ToolCheck
+ * @property {string} name
+ * @property {(context: Context) => Promise<CheckResult>} [begin]
+ * @property {(context: Context, begun: Promise<CheckResult>) => Promise<CheckResult>} run
+ */
+
+/**
  * Checks whose tools `npm test` does not ask for. Each brings its tool along where it can, and else says what is missing.
- * @type {readonly { name: string, run: (context: Context) => Promise<CheckResult> }[]}
+ * `begin` is called before the first check is run, and may take as long as those before its own; `run` gets what it came to.
+ * @type {readonly ToolCheck[]}
  */
 export const toolChecks = [
   { name: 'Dockerfile (hadolint)', run: checkDockerfile },
   { name: 'docker-compose.yml (docker compose config)', run: checkCompose },
+  { name: 'Helm chart (helm, kubernetes-validate)', run: checkChart },
   { name: 'public packages (npm pack, install, types, Node, Bun)', run: checkPackages },
   { name: 'Prometheus configuration and alerts (promtool)', run: checkPrometheus },
   { name: 'long tests (vitest)', run: runLongTests },
@@ -35,4 +46,6 @@ export const toolChecks = [
   { name: 'API by its own document (schemathesis)', run: checkApi },
   { name: 'model of delivery (spin)', run: checkModel },
   { name: 'dependencies (npm audit)', run: auditDependencies },
+  // The last, as Jaeger is built meanwhile.
+  { name: 'traces read back (Jaeger)', begin: beginJaeger, run: checkTraces },
 ];

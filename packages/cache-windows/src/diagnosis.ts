@@ -28,8 +28,9 @@ const BUSY = 20;
 /**
  * Why a key's templates were missed in the window that begins at `from`.
  *
- * In this order: what the cache itself says (a store that was away, templates that were removed); hash churn, since each of its hashes
- * looks new and cold as well; a key that nobody used before; what was found until now and is not any more; a cache that was idle.
+ * In this order: what the cache itself says (a store that was away, templates that were removed); hash churn, since each of its
+ * hashes looks new and cold as well, and templates without end are refused at last; creations that failed, which make no key known;
+ * a key that nobody used before; what was found until now and is not any more; a cache that was idle.
  */
 export function diagnoseKey(key: string, from: number, window: Counts, evidence: Evidence): Diagnosis {
   const { misses } = window;
@@ -59,6 +60,12 @@ export function diagnoseKey(key: string, from: number, window: Counts, evidence:
     return found(
       'hash_churn',
       `key ${key} had ${distinct} distinct hashes in 5 minutes: what is hashed changes with every request (a time, a price, an order of items). Give in options.data only what is baked into the template, in a fixed order; what changes belongs into its variables.`,
+    );
+  const failed = of('creation_failed');
+  if (2 * failed > misses)
+    return found(
+      'unknown',
+      `${failed} of ${misses} misses of ${key} ended in a failed creation or look-up at the provider, so that nothing could be kept: the cache is not at fault. Read the errors of whoever asks for ${key}; mersal cache warm --key says what the provider answers to its name.`,
     );
   if (firstAt !== null && firstAt >= from)
     return found(

@@ -26,6 +26,7 @@ export { ShadowPanes } from './shadow.js';
 export { SPIKE_LIMITS, type SpikeLimits, spikeStep } from './spike.js';
 export {
   type AlertDifference,
+  type AlertEnd,
   compareReplay,
   type MinuteCounts,
   type MinuteDifference,

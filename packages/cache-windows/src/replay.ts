@@ -34,10 +34,13 @@ export interface AlertDifference {
   readonly scope: Alert['scope'];
   readonly key: string;
   readonly openedAt: number;
-  /** Null where there is none; `closedAt` null while it is open. */
-  readonly recorded: { readonly closedAt: number | null } | null;
-  readonly replayed: { readonly closedAt: number | null } | null;
+  /** Null where there is none. */
+  readonly recorded: AlertEnd | null;
+  readonly replayed: AlertEnd | null;
 }
+
+/** `closedAt` null while it is open; what was found to be its cause may then still change. */
+export type AlertEnd = Pick<Alert, 'closedAt' | 'cause'>;
 
 export interface ReplayReport {
   readonly windows: number;
@@ -111,7 +114,10 @@ function compareMinutes(
   };
 }
 
-/** Only whether and when alerts opened and closed: how their rate moved meanwhile is told, not kept. */
+/**
+ * Whether and when alerts opened and closed, and by which cause those that are over: how rate and cause moved meanwhile is told, not kept,
+ * and what was recorded of an open one may be of a window behind the range.
+ */
 function compareAlerts(
   found: ReadonlyMap<string, Alert>,
   recorded: readonly Alert[],
@@ -131,16 +137,24 @@ function compareAlerts(
     const before = known.get(id);
     const after = found.get(id);
     const any = before ?? after;
-    if (!any || (before && after && before.closedAt === after.closedAt)) continue;
+    if (!any || (before && after && isAlike(before, after))) continue;
     differences.push({
       scope: any.scope,
       key: any.key,
       openedAt: any.openedAt,
-      recorded: before ? { closedAt: before.closedAt } : null,
-      replayed: after ? { closedAt: after.closedAt } : null,
+      recorded: before ? endOf(before) : null,
+      replayed: after ? endOf(after) : null,
     });
   }
   return differences.sort((a, b) => a.openedAt - b.openedAt || (a.key < b.key ? -1 : 1));
+}
+
+function isAlike(one: AlertEnd, other: AlertEnd): boolean {
+  return one.closedAt === other.closedAt && (one.closedAt === null || one.cause === other.cause);
+}
+
+function endOf({ closedAt, cause }: Alert): AlertEnd {
+  return { closedAt, cause };
 }
 
 const ZERO: Numbers = [0, 0, 0, 0];

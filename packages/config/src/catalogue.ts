@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { networks } from './networks.js';
 
 /** One environment variable: how it is read, what it means. The docs page is generated from these. */
 export interface Variable<T> {
@@ -56,6 +58,17 @@ const keyedLimit = limitUpTo(1_000);
 const optional = <T>(schema: z.ZodType<T, string | undefined>) =>
   schema.optional() as z.ZodType<T | undefined, string | undefined>;
 
+/** The path of a file in PEM, readable now: what is wrong with it is better told at the start than by a broken connection. */
+const pemFile = optional(z.string().refine(isPem, 'must be the path of a readable PEM file'));
+
+function isPem(path: string): boolean {
+  try {
+    return readFileSync(path, 'utf8').includes('-----BEGIN ');
+  } catch {
+    return false;
+  }
+}
+
 function variable<T>(
   schema: z.ZodType<T, string | undefined>,
   unit: string,
@@ -82,6 +95,19 @@ export const catalogue = {
   ),
   KAFKA_BROKERS: variable(brokers, 'host:port, comma-separated', undefined, 'Kafka bootstrap addresses'),
   KAFKA_TLS: variable(flag, 'true, false', 'false', 'speak TLS to Kafka'),
+  KAFKA_TLS_CA: variable(
+    pemFile,
+    'path, PEM',
+    '',
+    "certificates that sign the brokers' own, instead of those that Node trusts; of effect with KAFKA_TLS",
+  ),
+  KAFKA_TLS_CERT: variable(
+    pemFile,
+    'path, PEM',
+    '',
+    'certificate to show to brokers that ask for one; with KAFKA_TLS_KEY',
+  ),
+  KAFKA_TLS_KEY: variable(pemFile, 'path, PEM', '', 'its private key'),
   KAFKA_SASL_MECHANISM: variable(
     z.enum(['none', 'plain', 'scram-sha-256', 'scram-sha-512'], {
       error: 'must be none, plain, scram-sha-256 or scram-sha-512',
@@ -99,9 +125,19 @@ export const catalogue = {
     'Redis: rates, the template cache, locks',
     { secret: true },
   ),
-  DATABASE_URL: variable(address(['postgres:', 'postgresql:']), 'URL', undefined, 'Postgres: the ledger', {
-    secret: true,
-  }),
+  REDIS_TLS_CA: variable(
+    pemFile,
+    'path, PEM',
+    '',
+    "certificates that sign Redis' own, instead of those that Node trusts; of effect with rediss:",
+  ),
+  DATABASE_URL: variable(
+    address(['postgres:', 'postgresql:']),
+    'URL',
+    undefined,
+    'Postgres: the ledger; over TLS with `?sslmode=verify-full`, and `&sslrootcert=<path>` for a CA of your own',
+    { secret: true },
+  ),
   DATABASE_POOL: variable(whole(2, 200), 'connections', '10', 'most connections to Postgres of one process'),
   QUEUE_RETRY_ATTEMPTS: variable(whole(0, 20), 'attempts', '3', 'retries after the first attempt'),
   QUEUE_BACKOFF_DELAY: variable(
@@ -148,6 +184,12 @@ export const catalogue = {
     'URL',
     'http://localhost:3000',
     "ingress as Twilio sees it: base of the status callbacks' URL",
+  ),
+  TRUSTED_PROXIES: variable(
+    networks as z.ZodType<string[], string | undefined>,
+    'addresses or CIDRs, comma-separated',
+    '',
+    'load balancers before ingress: only from these is X-Forwarded-For believed, and tells the caller’s address',
   ),
   TENANT_CONCURRENCY: variable(
     whole(1, 1_000),

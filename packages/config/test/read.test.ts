@@ -84,6 +84,33 @@ describe('the environment', () => {
     expect(rate('unlimited').GLOBAL_RATE_PER_SECOND).toBe(null);
     expect(() => rate('0')).toThrow(ConfigError);
   });
+  it('takes addresses and networks, and names every one that is neither', () => {
+    const proxies = (text: string) =>
+      readConfig({ TRUSTED_PROXIES: text }, ['TRUSTED_PROXIES']).TRUSTED_PROXIES;
+    expect(proxies('')).toEqual([]);
+    expect(proxies('10.0.0.7, 10.1.0.0/16,2001:db8::/32,::1')).toEqual([
+      '10.0.0.7',
+      '10.1.0.0/16',
+      '2001:db8::/32',
+      '::1',
+    ]);
+    const wrong = [
+      'true',
+      '10.0.0',
+      '10.0.0.0/33',
+      '0.0.0.0/0',
+      '::/0',
+      '::1/129',
+      '10.0.0.0/8/8',
+      '10.0.0.0/',
+      '',
+      '::ffff:10.0.0.1',
+      'fe80::1%eth0',
+    ];
+    expect(faultsOf({ TRUSTED_PROXIES: ['10.0.0.7', ...wrong].join(',') }, ['TRUSTED_PROXIES'])).toEqual([
+      expect.stringContaining(`which ${wrong.map((text) => JSON.stringify(text)).join(', ')} are not`),
+    ]);
+  });
   it('of any kind gives a config or its faults, and nothing else', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.constantFrom(...names), fc.string()), (env) => {

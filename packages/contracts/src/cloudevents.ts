@@ -29,17 +29,21 @@ export function encodeHeaders(event: EventHeaders): Record<string, string> {
   return headers;
 }
 
+/** Bytes as text, without a copy of them. */
+export function utf8(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('utf8');
+}
+
 /** The event's attributes, or undefined when a mandatory header is missing or is no time. */
 export function decodeHeaders(
   headers: Readonly<Record<string, Uint8Array | string | undefined>>,
 ): EventHeaders | undefined {
   const text = (name: string): string | undefined => {
     const value = headers[name];
-    return value === undefined
-      ? undefined
-      : typeof value === 'string'
-        ? value
-        : Buffer.from(value).toString('utf8');
+    return value === undefined || typeof value === 'string' ? value : utf8(value);
   };
   const id = text('ce_id');
   const type = text('ce_type');

@@ -1,7 +1,8 @@
+export { type CacheHealth, cacheHealth } from './cache-health.js';
 export { decodeHeaders, encodeHeaders, type EventHeaders } from './cloudevents.js';
 export { asyncApiDocument, jsonSchemas } from './documents.js';
 export { type CallbackReceived, callbackReceived } from './events/callback.js';
-export { type DecodedEvent, decodeEvent, encodeEvent, rereadEvent } from './events/codec.js';
+export { type DecodedEvent, decodeData, decodeEvent, encodeEvent, rereadEvent } from './events/codec.js';
 export {
   distinctHashes,
   type HashSketch,
@@ -21,6 +22,8 @@ export {
   sendRequested,
   sendRetry,
 } from './events/send.js';
+export { isStorable } from './events/storable.js';
+export { templateEventRecord } from './events/template-record.js';
 export { type TemplateAlert, type TemplateEvent, templateAlert, templateEvent } from './events/template.js';
 export {
   defaultConversationId,
@@ -53,3 +56,14 @@ export {
   topicNames,
   topicSettings,
 } from './topics.js';
+export {
+  CACHE_METRICS_GROUP,
+  type KafkaOperation,
+  type KafkaRight,
+  kafkaRights,
+  READER_GROUPS,
+  sendersGroup,
+  SERVICES,
+  type Service,
+} from './rights/kafka-rights.js';
+export { type RedisRights, redisRights } from './rights/redis-rights.js';

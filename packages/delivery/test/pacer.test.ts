@@ -38,7 +38,14 @@ function handClock() {
 function rateOf(clock: { now(): number }) {
   let next = 0;
   const asked: number[] = [];
-  const state = { epoch: 1, away: false, asked };
+  const state = {
+    epoch: 1,
+    away: false,
+    asked,
+    /** By instant. */
+    written: new Map<number, number>(),
+    unused: [] as number[],
+  };
   const rate: GlobalRate = {
     atOnce: 4,
     reserve(most, leadMs = 8) {
@@ -47,7 +54,12 @@ function rateOf(clock: { now(): number }) {
       const instants = Array.from({ length: Math.min(most, 4) }, (): Instant => {
         const at = Math.max(next, clock.now() + leadMs);
         next = at + 10;
-        return { at, isValid: (moment) => moment <= at + GRACE_MS };
+        return {
+          at,
+          isValid: (moment) => moment <= at + GRACE_MS,
+          written: (by) => void state.written.set(at, by),
+          unused: () => void state.unused.push(at),
+        };
       });
       return Promise.resolve({ kind: 'instants', instants, epoch: state.epoch });
     },
@@ -70,6 +82,15 @@ function setUp() {
   return { clock, to, rate, state, counted, pacer: new Pacer({ rate, clock, metrics }) };
 }
 
+/** Whether a request may be written: if so it is, 1 ms later at the earliest. */
+async function reach(pacer: Pacer, epoch: number, deadline: number): Promise<boolean> {
+  const written = await pacer.reach(epoch, deadline);
+  written?.();
+  // A second word about it counts for nothing.
+  written?.();
+  return written !== undefined;
+}
+
 async function told(promise: Promise<boolean>): Promise<boolean | undefined> {
   return Promise.race([promise, new Promise<undefined>((later) => setImmediate(() => later(undefined)))]);
 }
@@ -78,7 +99,7 @@ describe('the pacer', () => {
   it('writes one request at each instant, whoever waits longest', async () => {
     const { pacer, to } = setUp();
     expect(await pacer.reserve(3, 8)).toEqual({ kind: 'permits', count: 3, epoch: 1 });
-    const waits = [pacer.reach(1, 1_000), pacer.reach(1, 1_000), pacer.reach(1, 1_000)];
+    const waits = [reach(pacer, 1, 1_000), reach(pacer, 1, 1_000), reach(pacer, 1, 1_000)];
     expect(await told(waits[0]!)).toBeUndefined();
     await to(8);
     expect(await told(waits[0]!)).toBe(true);
@@ -91,16 +112,32 @@ describe('the pacer', () => {
     await pacer.reserve(4, 8);
     await to(40);
     // Those at 8 and 18 are over; 28 and 38 are good still, and are met at once.
-    expect(await told(pacer.reach(1, 1_000))).toBe(true);
-    expect(await told(pacer.reach(1, 1_000))).toBe(true);
+    expect(await told(reach(pacer, 1, 1_000))).toBe(true);
+    expect(await told(reach(pacer, 1, 1_000))).toBe(true);
     expect(state.asked).toEqual([4]);
     expect((counted.get('unused') ?? 0) + (counted.get('late') ?? 0)).toBe(2);
+  });
+  it('tells the rate by when each request was written, and which instants were for nothing', async () => {
+    const { pacer, to, state } = setUp();
+    await pacer.reserve(4, 8);
+    await to(40);
+    await Promise.all([reach(pacer, 1, 1_000), reach(pacer, 1, 1_000)]);
+    await to(45);
+    expect(state.unused).toEqual([8, 18]);
+    expect([...state.written]).toEqual([
+      [28, 40],
+      [38, 40],
+    ]);
+    pacer.forgo(2, 1);
+    await pacer.reserve(2, 8);
+    pacer.drop();
+    expect(state.unused).toEqual([8, 18, 53, 63]);
   });
   it('asks once for all who wait without one', async () => {
     const { pacer, to, state } = setUp();
     await pacer.reserve(4, 8);
     await to(500);
-    const waits = [1, 2, 3].map(() => pacer.reach(1, 2_000));
+    const waits = [1, 2, 3].map(() => reach(pacer, 1, 2_000));
     await to(600);
     expect(await Promise.all(waits)).toEqual([true, true, true]);
     // The first asks for itself as it comes, the others together.
@@ -120,13 +157,13 @@ describe('the pacer', () => {
   it('never writes at an instant of another epoch', async () => {
     const { pacer, to, state } = setUp();
     await pacer.reserve(4, 8);
-    const old = pacer.reach(1, 1_000);
+    const old = reach(pacer, 1, 1_000);
     state.epoch = 2;
     pacer.drop();
     expect(await old).toBe(false);
     await pacer.reserve(1, 8);
-    expect(await pacer.reach(1, 1_000)).toBe(false);
-    const fresh = pacer.reach(2, 1_000);
+    expect(await reach(pacer, 1, 1_000)).toBe(false);
+    const fresh = reach(pacer, 2, 1_000);
     await to(100);
     expect(await fresh).toBe(true);
   });
@@ -134,15 +171,15 @@ describe('the pacer', () => {
     const { pacer, to, state } = setUp();
     await pacer.reserve(1, 8);
     await to(100);
-    expect(await told(pacer.reach(1, 50))).toBe(false);
+    expect(await told(reach(pacer, 1, 50))).toBe(false);
     state.away = true;
-    expect(await told(pacer.reach(1, 1_000))).toBe(false);
+    expect(await told(reach(pacer, 1, 1_000))).toBe(false);
     await expect(pacer.reserve(1, 8)).rejects.toBeInstanceOf(RateUnavailable);
   });
   it('after a stand-still nothing is written in a bunch', async () => {
     const { pacer, to } = setUp();
     await pacer.reserve(4, 8);
-    const waits = Array.from({ length: 4 }, () => pacer.reach(1, 5_000));
+    const waits = Array.from({ length: 4 }, () => reach(pacer, 1, 5_000));
     let written = 0;
     for (const wait of waits) void wait.then((reached) => (written += reached ? 1 : 0));
     await to(60, true);

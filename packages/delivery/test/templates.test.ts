@@ -96,19 +96,53 @@ describe('a store that is away', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('that remembers a failed look-up gives its outcome', async () => {
-    const { gateway } = provider({});
+  it.each([
+    ['in this process', (error: unknown) => error],
+    [
+      'in another process',
+      (error: unknown) => {
+        const { shared } = error as { readonly shared: unknown };
+        return Object.assign(new Error('told'), { shared: JSON.parse(JSON.stringify(shared)) as unknown });
+      },
+    ],
+  ])('that remembers a look-up that failed %s gives its outcome', async (_where, told) => {
+    const { asked, gateway } = provider({});
     const store: TemplateStore = {
       sidOf: async (_template, look) => {
-        const cause: unknown = await look().catch((error: unknown) => error);
-        throw new Error('it failed a moment ago', { cause });
+        const error: unknown = await look().catch((failed: unknown) => failed);
+        throw new Error('it failed a moment ago', { cause: told(error) });
       },
       forget: async () => {},
     };
     const templates = new Templates({ gateway, now: () => 0, store });
     expect(await templates.resolve(account, 'r1', 'menu')).toMatchObject({
       ok: false,
-      outcome: { class: 'template_unusable' },
+      outcome: {
+        class: 'template_unusable',
+        countsAttempt: true,
+        message: expect.stringContaining('no template of this name') as string,
+      },
     });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is told where a look-up failed for the account', async () => {
+    const flags: unknown[] = [];
+    const store: TemplateStore = {
+      sidOf: async (_template, look) =>
+        look().catch((error: unknown) => {
+          flags.push((error as { readonly accountFault?: unknown }).accountFault);
+          throw error;
+        }),
+      forget: async () => {},
+    };
+    for (const kind of ['tenant_suspended', 'throttled'] as const) {
+      const outcome = { class: kind, message: 'no' } as SendOutcome;
+      const gateway = {
+        contents: { find: async () => ({ ok: false, outcome }) },
+      } as unknown as TwilioGateway;
+      await new Templates({ gateway, now: () => 0, store }).resolve(account, 'r1', 'menu');
+    }
+    expect(flags).toEqual([true, false]);
   });
 });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TopicSettings } from '@mersal/contracts';
-import kafkajs, { type Admin } from 'kafkajs';
+import type { KafkaRight, Service, TopicSettings } from '@mersal/contracts';
+import kafkajs, { type AclEntry, type Admin } from 'kafkajs';
+import { accessErrorOf } from './access-error.js';
 import { backoffMs } from './backoff.js';
 import { createClient, type KafkaConnection } from './connection.js';
 import { createFencedSockets } from './fenced-sockets.js';
@@ -49,6 +50,8 @@ export interface KafkaAdmin {
   describeTopics(topics: readonly string[]): Promise<TopicSettings[]>;
   /** Rejects when the topic does not exist. */
   partitionCount(topic: string): Promise<number>;
+  /** By topic. Rejects when one of them does not exist. */
+  partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>>;
   watermarks(topic: string): Promise<ReadonlyMap<number, Watermarks>>;
   endOffsets(topic: string): Promise<ReadonlyMap<number, bigint>>;
   /** By partition, the first offset whose record is of that time (epoch milliseconds) or later, else the log's end. */
@@ -58,6 +61,8 @@ export interface KafkaAdmin {
   deleteTopics(topics: readonly string[]): Promise<void>;
   /** Removes the records below the offsets, by partition. */
   deleteRecords(topic: string, below: ReadonlyMap<number, bigint>): Promise<void>;
+  /** Allows each service's user what is listed; what is allowed already stays so. Needs the right to alter the cluster. */
+  allow(rights: readonly KafkaRight[], principalOf: (service: Service) => string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -166,10 +171,15 @@ class KafkajsAdmin implements KafkaAdmin {
   }
 
   async partitionCount(topic: string): Promise<number> {
-    const { topics } = await this.#call((admin) => admin.fetchTopicMetadata({ topics: [topic] }));
-    const found = topics.find(({ name }) => name === topic);
-    if (found === undefined) throw new Error(`no topic ${topic}`);
-    return found.partitions.length;
+    return (await this.partitionCounts([topic])).get(topic) as number;
+  }
+
+  async partitionCounts(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const answer = await this.#call((admin) => admin.fetchTopicMetadata({ topics: [...topics] }));
+    const counts = new Map(answer.topics.map(({ name, partitions }) => [name, partitions.length]));
+    const missing = topics.filter((topic) => !counts.has(topic));
+    if (missing.length > 0) throw new Error(`no topic ${missing.join(', ')}`);
+    return counts;
   }
 
   async watermarks(topic: string): Promise<ReadonlyMap<number, Watermarks>> {
@@ -221,6 +231,22 @@ class KafkajsAdmin implements KafkaAdmin {
     await this.#call((admin) => admin.deleteTopicRecords({ topic, partitions }));
   }
 
+  async allow(rights: readonly KafkaRight[], principalOf: (service: Service) => string): Promise<void> {
+    const acl = rights.map(
+      (right): AclEntry => ({
+        principal: principalOf(right.service),
+        host: '*',
+        resourceType: kafkajs.AclResourceTypes[right.resource === 'topic' ? 'TOPIC' : 'GROUP'],
+        resourceName: right.name,
+        resourcePatternType:
+          kafkajs.ResourcePatternTypes[right.pattern === 'literal' ? 'LITERAL' : 'PREFIXED'],
+        operation: kafkajs.AclOperationTypes[right.operation],
+        permissionType: kafkajs.AclPermissionTypes.ALLOW,
+      }),
+    );
+    await this.#call((admin) => admin.createAcls({ acl }));
+  }
+
   async close(): Promise<void> {
     try {
       await this.#admin.disconnect();
@@ -239,7 +265,9 @@ class KafkajsAdmin implements KafkaAdmin {
       } catch (error) {
         this.#connected = undefined;
         const pause = backoffMs(failures, { minMs: 100, maxMs: 1_000 }, Math.random);
-        if (!kafkajsErrorFacts(error).retriable || performance.now() + pause > giveUpAt) throw error;
+        const refusal = accessErrorOf(error);
+        if (refusal || !kafkajsErrorFacts(error).retriable || performance.now() + pause > giveUpAt)
+          throw refusal ?? error;
         await sleep(pause);
       }
     }

@@ -31,6 +31,7 @@ export interface ClientTuning {
   readonly requestTimeoutMs: number;
   readonly retries: number;
   readonly sockets: FencedSockets;
+  readonly onGroupRefused?: () => void;
 }
 
 /** A kafkajs client with every default that matters set by us: kafkajs takes others when NODE_ENV is `test`. */
@@ -44,7 +45,7 @@ export function createClient(connection: KafkaConnection, tuning: ClientTuning):
     retry: retryOptions(tuning.retries),
     socketFactory: tuning.sockets.factory,
     logLevel: logLevel.INFO,
-    logCreator: kafkajsLogCreator(connection.logger),
+    logCreator: kafkajsLogCreator(connection.logger, tuning.onGroupRefused),
   };
   if (connection.ssl !== undefined) config.ssl = connection.ssl;
   if (connection.sasl !== undefined) config.sasl = connection.sasl;

@@ -1,4 +1,5 @@
 import type { Consumer, EachBatchPayload } from 'kafkajs';
+import { accessErrorOf, groupRefused } from './access-error.js';
 import { createAdmin, type KafkaAdmin } from './admin.js';
 import { backoffMs } from './backoff.js';
 import { coPartitionedAssigner } from './co-partitioned-assigner.js';
@@ -75,6 +76,7 @@ class GroupConsumer implements PartitionConsumer {
   readonly #closed = new AbortController();
   readonly #underWay = new Set<Promise<unknown>>();
   #ownership: Ownership | undefined;
+  #groupRefused = false;
   #generation = 0;
   #lastOwned: Record<string, readonly number[]> = {};
   #closing: Promise<void> | undefined;
@@ -85,6 +87,7 @@ class GroupConsumer implements PartitionConsumer {
       requestTimeoutMs: 10_000,
       retries: 5,
       sockets: this.#sockets,
+      onGroupRefused: () => (this.#groupRefused = true),
     });
     this.#consumer = client.consumer({
       groupId: options.groupId,
@@ -127,7 +130,8 @@ class GroupConsumer implements PartitionConsumer {
       } catch (error) {
         const pause = backoffMs(failures, this.#options.retry, this.#options.random);
         const retriable = kafkajsErrorFacts(error).retriable && !this.#closed.signal.aborted;
-        if (!retriable || this.#options.now() + pause > giveUpAt) throw error;
+        const refusal = accessErrorOf(error);
+        if (refusal || !retriable || this.#options.now() + pause > giveUpAt) throw refusal ?? error;
         this.#trouble(error, { during: 'kafka', failures });
         await interruptibleSleep(pause, this.#closed.signal);
       }
@@ -223,6 +227,7 @@ class GroupConsumer implements PartitionConsumer {
     this.#ownership = ownership;
     this.#lastOwned = Object.fromEntries(ownership.byTopic);
     this.#health.joined();
+    this.#groupRefused = false;
     // kafkajs keeps its pauses over assignments; here all begin alike, and taking them resumes them.
     this.#kafkajs(() => this.#consumer.pause(topicPartitions(ownership)));
     this.#track(this.#take(ownership));
@@ -242,10 +247,12 @@ class GroupConsumer implements PartitionConsumer {
     }
   }
 
-  #crashed(error: Error, restart: boolean): void {
+  #crashed(cause: Error, restart: boolean): void {
+    const refusal = this.#groupRefused ? groupRefused(this.#options.groupId, cause) : accessErrorOf(cause);
+    const error = refusal ?? cause;
     this.#revoke('lost');
     this.#trouble(error, { during: 'kafka' });
-    if (restart || this.#closed.signal.aborted) return;
+    if ((restart && refusal === undefined) || this.#closed.signal.aborted) return;
     this.#health.died(error);
     this.#options.onFatal(error);
   }

@@ -5,7 +5,7 @@ export interface InRecord {
   readonly offset: bigint;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Raw values by name; of a name that is there more than once, the last. */
+  /** Raw values by name, as own properties; of a name that is there more than once, the last. */
   readonly headers: Readonly<Record<string, Buffer>>;
   /** Epoch milliseconds: when it was created, or appended, as its topic is set up. */
   readonly timestamp: number;
@@ -38,9 +38,11 @@ export function inRecord(message: KafkaMessage): InRecord {
 }
 
 function bufferHeaders(headers: IHeaders): Record<string, Buffer> {
-  // Without a prototype, so that no header's name can mean anything else.
-  const buffers: Record<string, Buffer> = Object.create(null) as Record<string, Buffer>;
-  for (const [name, values] of Object.entries(headers)) {
+  if (Object.values(headers).every((value) => Buffer.isBuffer(value)))
+    return headers as Record<string, Buffer>;
+  const buffers: Record<string, Buffer> = {};
+  for (const name of Object.keys(headers)) {
+    const values = headers[name];
     const value = Array.isArray(values) ? values.at(-1) : values;
     if (value !== undefined) buffers[name] = Buffer.isBuffer(value) ? value : Buffer.from(value);
   }

@@ -1,5 +1,7 @@
 // First: it must be there before kafkajs is.
-import './kafkajs-records.js';
+import './kafkajs-decode-record.js';
+import './kafkajs-encode-record.js';
+export { KafkaAccessError, type KafkaAccessErrorCode } from './access-error.js';
 export {
   type AdminOptions,
   type CommittedOffset,

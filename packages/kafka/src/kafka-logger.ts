@@ -14,11 +14,15 @@ export interface KafkaLogger {
  *
  * kafkajs calls an error what it is about to retry, and warns of each rebalance: these become information, the rest is for
  * debugging. What really fails is reported by the publisher and the consumer themselves.
+ *
+ * @param onGroupRefused called when a broker refuses a group: kafkajs says so here only, its error is "no coordinator found"
  */
-export function kafkajsLogCreator(logger: KafkaLogger): logCreator {
+export function kafkajsLogCreator(logger: KafkaLogger, onGroupRefused?: () => void): logCreator {
   return () =>
     ({ namespace, level, log }) => {
       const { message, timestamp: _timestamp, logger: _logger, ...fields } = log;
+      const said: unknown = fields['error'];
+      if (typeof said === 'string' && said.includes('Group authorization failed')) onGroupRefused?.();
       const line = { component: 'kafkajs', namespace, ...fields };
       if (level === logLevel.ERROR || level === logLevel.WARN) logger.info(line, message);
       else logger.debug(line, message);

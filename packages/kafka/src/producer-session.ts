@@ -1,4 +1,5 @@
 import type { Message, Producer, RecordMetadata, TopicMessages } from 'kafkajs';
+import { accessErrorOf, type KafkaAccessError } from './access-error.js';
 import { createClient, type KafkaConnection, retryOptions } from './connection.js';
 import { createFencedSockets } from './fenced-sockets.js';
 import { kafkajsErrorFacts } from './kafkajs-error.js';
@@ -10,7 +11,7 @@ import type { OutRecord } from './out-record.js';
  */
 export interface ProducerSession {
   connect(): Promise<void>;
-  /** Resolves with those of the records that Kafka refused for their size; all others are acknowledged. */
+  /** Resolves with those of the records that Kafka refused for their size; all others are acknowledged. Rejects with NothingWritten, or in doubt. */
   send(records: readonly OutRecord[]): Promise<ReadonlySet<OutRecord>>;
   /** Called when a connection closes. */
   onClosed(listener: () => void): void;
@@ -43,9 +44,32 @@ export function kafkajsSession(options: SessionOptions): ProducerSession {
     retry: retryOptions(SEND_RETRIES),
     createPartitioner: () => explicitPartition,
   });
+  // Of the send under way: requests to write that were answered, and those of which nobody knows.
+  let answered = 0;
+  let doubtful = 0;
+  producer.on(producer.events.REQUEST, ({ payload }) => {
+    if (payload.apiName === 'Produce') answered += 1;
+  });
+  producer.on(producer.events.REQUEST_TIMEOUT, () => {
+    doubtful += 1;
+  });
+  sockets.onClosed(() => {
+    doubtful += 1;
+  });
   return {
     connect: () => producer.connect(),
-    send: (records) => sendIsolatingTooLarge(producer, records, options.requestTimeoutMs),
+    async send(records) {
+      answered = 0;
+      doubtful = 0;
+      try {
+        return await sendIsolatingTooLarge(producer, records, options.requestTimeoutMs);
+      } catch (error) {
+        const refusal = accessErrorOf(error);
+        const once = answered <= 1 && doubtful === 0;
+        if (refusal && once && isOnePartition(records)) throw new NothingWritten(refusal);
+        throw error;
+      }
+    },
     onClosed: (listener) => sockets.onClosed(listener),
     async close() {
       try {
@@ -62,6 +86,23 @@ export function kafkajsSession(options: SessionOptions): ProducerSession {
       });
     },
   };
+}
+
+/**
+ * Kafka refuses this client, and nothing of the send was written: its records were for one partition, so one broker had them, which
+ * answered the only request that there was, or none got that far. With several partitions another broker may have taken its part.
+ */
+export class NothingWritten extends Error {
+  readonly refusal: KafkaAccessError;
+  constructor(refusal: KafkaAccessError) {
+    super(refusal.message, { cause: refusal });
+    this.name = 'NothingWritten';
+    this.refusal = refusal;
+  }
+}
+
+function isOnePartition(records: readonly OutRecord[]): boolean {
+  return new Set(records.map(partitionKey)).size === 1;
 }
 
 function explicitPartition({ message }: { message: Message }): number {

@@ -1,6 +1,8 @@
 export type PublishErrorCode =
   | 'publish_timeout'
   | 'publish_unavailable'
+  /** Kafka refuses this client: see KafkaAccessError, which is the cause. */
+  | 'publish_forbidden'
   | 'publish_overloaded'
   | 'record_too_large'
   | 'closed';
@@ -8,8 +10,8 @@ export type PublishErrorCode =
 /**
  * Why a publish failed.
  *
- * `accepted` is `false` when none of the call's records was ever part of a request to Kafka: it is certain that they are not in
- * the log. It is `'unknown'` when some were: they may be in the log, now or in a moment.
+ * `accepted` is `false` when none of the call's records was ever part of a request to Kafka, or of one only that Kafka refused as a
+ * whole: it is certain that they are not in the log. It is `'unknown'` when some were: they may be in the log, now or in a moment.
  */
 export class PublishError extends Error {
   readonly code: PublishErrorCode;

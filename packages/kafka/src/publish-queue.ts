@@ -18,7 +18,6 @@ export interface Submission {
   readonly records: readonly OutRecord[];
   readonly sizes: readonly number[];
   readonly bytes: number;
-  readonly queuedAt: number;
   readonly deadlineAt: number;
   readonly settle: (error: Error | null) => void;
   /** Records not taken into a request yet. */
@@ -63,12 +62,6 @@ export class PublishQueue {
   /** Whether a request made now would be as large as requests get. */
   get full(): boolean {
     return this.#waiting.length - this.#head - this.#dead >= this.#limits.maxBatchRecords;
-  }
-
-  /** When the record that waits longest came; undefined when nothing waits. */
-  oldestAt(): number | undefined {
-    this.#skipDead();
-    return this.#waiting[this.#head]?.submission.queuedAt;
   }
 
   /** The record of a call that no request could carry, or undefined. */

@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { MAX_RECORD_BYTES } from '@mersal/contracts';
+import { accessErrorOf } from './access-error.js';
 import { type BackoffBounds, backoffMs } from './backoff.js';
 import type { KafkaConnection } from './connection.js';
 import { describeError } from './kafkajs-error.js';
 import { type OutRecord, recordBytes } from './out-record.js';
-import { kafkajsSession, type ProducerSession } from './producer-session.js';
+import { kafkajsSession, NothingWritten, type ProducerSession } from './producer-session.js';
 import { PublishError } from './publish-error.js';
 import { PublishQueue, type QueuedRecord, type Submission } from './publish-queue.js';
 
@@ -24,7 +25,7 @@ export interface Publisher {
 
 export interface PublisherOptions {
   readonly connection: KafkaConnection;
-  /** Milliseconds to gather records before a request, when none is under way. Default 2. */
+  /** Least milliseconds from one request to the next; what comes meanwhile shares it. Default 2. */
   readonly lingerMs?: number;
   /** Milliseconds within which a publish is answered. Default 5,000. */
   readonly deadlineMs?: number;
@@ -82,6 +83,7 @@ class QueueingPublisher implements Publisher {
   #session: ProducerSession | undefined;
   #pump: Promise<void> | undefined;
   #requesting = false;
+  #requestedAt = Number.NEGATIVE_INFINITY;
   #connectFailures = 0;
   #lastConnectError: unknown;
 
@@ -130,7 +132,6 @@ class QueueingPublisher implements Publisher {
         records,
         sizes,
         bytes: sizes.reduce((sum, size) => sum + size, 0),
-        queuedAt: now,
         deadlineAt: now + deadlineMs,
         waiting: records.length,
         unacknowledged: records.length,
@@ -173,11 +174,13 @@ class QueueingPublisher implements Publisher {
 
   #expire(submission: Submission, deadlineMs: number): void {
     const unreachable = !submission.requested && this.#session === undefined;
+    const refusal = unreachable ? accessErrorOf(this.#lastConnectError) : undefined;
+    const why = refusal?.message ?? (unreachable ? 'Kafka is not reachable' : undefined);
     const error = new PublishError(
-      unreachable ? 'publish_unavailable' : 'publish_timeout',
+      refusal ? 'publish_forbidden' : unreachable ? 'publish_unavailable' : 'publish_timeout',
       submission.requested ? 'unknown' : false,
-      `not acknowledged within ${deadlineMs} ms${unreachable ? ': Kafka is not reachable' : ''}`,
-      unreachable ? this.#lastConnectError : undefined,
+      `not acknowledged within ${deadlineMs} ms${why === undefined ? '' : `: ${why}`}`,
+      unreachable ? (refusal ?? this.#lastConnectError) : undefined,
     );
     this.#queue.settle(submission, error);
   }
@@ -210,11 +213,13 @@ class QueueingPublisher implements Publisher {
     return this.#options.random ?? Math.random;
   }
 
+  /** Who comes alone does not wait for company; who comes behind others goes with those that come meanwhile. */
   async #linger(): Promise<void> {
-    const oldestAt = this.#queue.oldestAt();
-    if (oldestAt === undefined || this.#queue.full || this.#closing.signal.aborted) return;
-    const rest = oldestAt + this.#lingerMs - this.#now();
+    if (this.#queue.full || this.#closing.signal.aborted) return;
+    const rest = this.#requestedAt + this.#lingerMs - this.#now();
     if (rest > 0) await this.#pause(rest);
+    // What came over several sockets at once is read in one turn.
+    else await turn();
   }
 
   /** Sleeps, at once awake when closing: what waits then is sent without lingering, or fails at its deadline. */
@@ -234,7 +239,10 @@ class QueueingPublisher implements Publisher {
       this.#lastConnectError = error;
       this.#connectFailures += 1;
       if (this.#connectFailures === 1)
-        this.#logger.warn({ err: error }, 'Kafka is not reachable for publishing, trying on');
+        this.#logger.warn(
+          { err: accessErrorOf(error) ?? error },
+          'Kafka is not reachable for publishing, trying on',
+        );
       return undefined;
     }
     if (this.#connectFailures > 0)
@@ -264,6 +272,7 @@ class QueueingPublisher implements Publisher {
   async #request(session: ProducerSession, batch: readonly QueuedRecord[]): Promise<void> {
     const lastDeadline = Math.max(...new Set(batch.map(({ submission }) => submission.deadlineAt)));
     this.#requesting = true;
+    this.#requestedAt = this.#now();
     try {
       const refused = await within(
         session.send(batch.map(({ record }) => record)),
@@ -275,14 +284,22 @@ class QueueingPublisher implements Publisher {
       }
     } catch (error) {
       this.#discard(session);
+      const unwritten = error instanceof NothingWritten;
+      const refusal = unwritten ? error.refusal : accessErrorOf(error);
       this.#logger.warn(
-        { err: error, records: batch.length },
+        { err: refusal ?? error, records: batch.length },
         'a publish request failed; its producer was discarded',
       );
       for (const { submission } of batch) {
         const timedOut = error instanceof LimitPassed;
-        const code = timedOut ? 'publish_timeout' : 'publish_unavailable';
-        this.#queue.settle(submission, new PublishError(code, 'unknown', describeError(error), error));
+        const code = refusal ? 'publish_forbidden' : timedOut ? 'publish_timeout' : 'publish_unavailable';
+        const said = refusal?.message ?? describeError(error);
+        // Its first records may have gone with a request before this one.
+        const none = unwritten && submission.unacknowledged === submission.records.length;
+        this.#queue.settle(
+          submission,
+          new PublishError(code, none ? false : 'unknown', said, refusal ?? error),
+        );
       }
     } finally {
       this.#requesting = false;

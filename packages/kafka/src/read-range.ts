@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { READER_GROUPS } from '@mersal/contracts';
 import { createAdmin } from './admin.js';
 import type { KafkaConnection } from './connection.js';
 import { createConsumer } from './consumer.js';
@@ -74,7 +75,7 @@ export async function readRange(options: ReadRangeOptions): Promise<void> {
 
   const consumer = createConsumer({
     connection,
-    groupId: `mersal-read-${randomUUID()}`,
+    groupId: `${READER_GROUPS}${randomUUID()}`,
     topics: [topic],
     onAssigned: async ({ partitions }) =>
       partitions.flatMap((partition) => {

@@ -46,18 +46,41 @@ describe('errors of kafkajs', () => {
       retriable: false,
       cause: inner,
     });
-    expect(kafkajsErrorFacts(outer)).toEqual({ type: 'MESSAGE_TOO_LARGE', retriable: false });
+    expect(kafkajsErrorFacts(outer)).toEqual({
+      type: 'MESSAGE_TOO_LARGE',
+      retriable: false,
+      name: 'Error',
+      message: 'too large',
+      code: undefined,
+    });
     expect(
       kafkajsErrorFacts(Object.assign(new Error('x'), { name: 'KafkaJSNumberOfRetriesExceeded' })).retriable,
     ).toBe(true);
-    expect(kafkajsErrorFacts('x')).toEqual({ type: undefined, retriable: false });
+    expect(kafkajsErrorFacts('x')).toEqual({ retriable: false });
     const loop: { cause?: unknown } = {};
     loop.cause = loop;
-    expect(kafkajsErrorFacts(loop)).toEqual({ type: undefined, retriable: false });
+    expect(kafkajsErrorFacts(loop)).toEqual({ retriable: false });
   });
 });
 
 describe('log lines of kafkajs', () => {
+  it('tell of a refused group, and of nothing else', () => {
+    let refused = 0;
+    const log = kafkajsLogCreator(recordingLogger(), () => (refused += 1))(kafkajs.logLevel.INFO);
+    const say = (error: unknown): void =>
+      log({
+        namespace: 'Connection',
+        level: kafkajs.logLevel.ERROR,
+        label: 'ERROR',
+        log: { timestamp: 'now', logger: 'kafkajs', message: 'Response GroupCoordinator', error },
+      });
+    say('The coordinator is not available');
+    say(undefined);
+    expect(refused).toBe(0);
+    say('Not authorized to access group: Group authorization failed');
+    expect(refused).toBe(1);
+  });
+
   it('go to our logger, none as a warning', () => {
     const logger = recordingLogger();
     const log = kafkajsLogCreator(logger)(kafkajs.logLevel.INFO);

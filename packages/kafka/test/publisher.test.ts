@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { KafkaAccessError } from '../src/access-error.js';
 import type { OutRecord } from '../src/out-record.js';
-import { type ProducerSession, unacknowledged } from '../src/producer-session.js';
+import { NothingWritten, type ProducerSession, unacknowledged } from '../src/producer-session.js';
 import { createPublisher, type PublisherOptions } from '../src/publisher.js';
 import { connection, record } from './harness.js';
 
@@ -185,11 +186,35 @@ describe('a publisher', () => {
 
   it('gives what waits to Kafka before it closes, and takes no more', async () => {
     const { kafka, to } = await publisher({ lingerMs: 10_000 });
-    const call = to.publish(one('a'));
-    const closing = to.close();
-    await expect(to.publish(one('b'))).rejects.toMatchObject({ code: 'closed', accepted: false });
+    const first = to.publish(one('a'));
     (await kafka.request(0)).answer();
+    await first;
+    const call = to.publish(one('b'));
+    const closing = to.close();
+    await expect(to.publish(one('c'))).rejects.toMatchObject({ code: 'closed', accepted: false });
+    (await kafka.request(1)).answer();
     await Promise.all([call, closing]);
+  });
+
+  it('lets nobody wait who comes alone, and gathers those that come right behind another', async () => {
+    let now = 1_000;
+    const { kafka, to } = await publisher({ lingerMs: 30, now: () => now });
+    const alone = to.publish(one('a'));
+    (await kafka.request(0)).answer();
+    await alone;
+    const behind = [to.publish(one('b'))];
+    for (let n = 0; n < 5; n += 1) await turn();
+    behind.push(to.publish(one('c')));
+    const gathered = await kafka.request(1);
+    expect(gathered.values).toEqual(['b', 'c']);
+    gathered.answer();
+    await Promise.all(behind);
+    now += 30;
+    const later = [to.publish(one('d')), to.publish(one('e'))];
+    const together = await kafka.request(2);
+    expect(together.values).toEqual(['d', 'e']);
+    together.answer();
+    await Promise.all(later);
   });
 });
 
@@ -199,5 +224,32 @@ describe('unacknowledged', () => {
     const ok = (topicName: string, partition: number) => ({ topicName, partition, errorCode: 0 });
     expect(unacknowledged(records, [ok('a', 0), ok('a', 1), ok('b', 0)])).toEqual([]);
     expect(unacknowledged(records, [ok('a', 1), { ...ok('b', 0), errorCode: 6 }])).toEqual(['a/0', 'b/0']);
+  });
+});
+
+describe('a refused publish', () => {
+  const refusal = new KafkaAccessError('kafka_forbidden', 'Kafka does not allow it', undefined);
+
+  it('that nothing of was written is certainly not accepted; one in doubt is not known', async () => {
+    const { kafka, to } = await publisher();
+    const answers = [
+      [new NothingWritten(refusal), false],
+      [refusal, 'unknown'],
+    ] as const;
+    for (const [n, [error, accepted]] of answers.entries()) {
+      const publishing = to.publish(one('a'));
+      (await kafka.request(n)).answer(error);
+      await expect(publishing).rejects.toMatchObject({ code: 'publish_forbidden', accepted, cause: refusal });
+    }
+    await to.close();
+  });
+
+  it('is not known where the first of its records went before', async () => {
+    const { kafka, to } = await publisher({ maxBatchRecords: 1 });
+    const publishing = to.publish([record('t', 0, 'a'), record('t', 0, 'b')]);
+    (await kafka.request(0)).answer();
+    (await kafka.request(1)).answer(new NothingWritten(refusal));
+    await expect(publishing).rejects.toMatchObject({ code: 'publish_forbidden', accepted: 'unknown' });
+    await to.close();
   });
 });

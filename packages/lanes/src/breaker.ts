@@ -75,6 +75,13 @@ export class Breaker {
     return this.#troubles.at(-1)?.to;
   }
 
+  /** Since when there is trouble, on the clock that it is told, and whether it asks about its end yet; undefined: it is closed. */
+  trouble(now: number): { readonly state: 'open' | 'half_open'; readonly since: number } | undefined {
+    const last = this.#troubles.at(-1);
+    if (!this.isOpen || !last) return undefined;
+    return { state: this.#probe || this.permits(now) > 0 ? 'half_open' : 'open', since: last.from };
+  }
+
   /** How many requests may start: none while open, one as a probe, else any number. */
   permits(now: number): number {
     if (this.#openUntil === undefined) return Number.POSITIVE_INFINITY;

@@ -16,6 +16,15 @@ export const BREAKERS: BreakersOptions = { breaker: BREAKER, most: 10_000, keepM
  */
 export type Blame = 'provider' | 'account';
 
+/** A breaker that is not closed. */
+export interface BreakerTrouble {
+  /** Undefined: the provider's. */
+  readonly account: string | undefined;
+  readonly state: 'open' | 'half_open';
+  /** When it began, on the clock that the breakers are told. */
+  readonly since: number;
+}
+
 export interface StartedBoth {
   /** Either breaker's probe: its failure is never the message's. */
   readonly probe: boolean;
@@ -38,6 +47,19 @@ export class Breakers {
   /** Accounts that have a breaker. */
   get size(): number {
     return this.#accounts.size;
+  }
+
+  /** Those that are not closed, `most` of them: the provider's first, which has no account. */
+  open(now: number, most: number): BreakerTrouble[] {
+    const found: BreakerTrouble[] = [];
+    const provider = this.provider.trouble(now);
+    if (provider) found.push({ account: undefined, ...provider });
+    for (const [account, breaker] of this.#accounts) {
+      if (found.length >= most) break;
+      const own = breaker.trouble(now);
+      if (own) found.push({ account, ...own });
+    }
+    return found;
   }
 
   isOpen(account: string): boolean {

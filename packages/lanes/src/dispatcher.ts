@@ -25,8 +25,10 @@ interface Journal {
 interface TenantState {
   readonly partition: number;
   readonly heads: TenantHeads;
-  /** Messages picked and not ended. */
-  readonly flying: Set<string>;
+  /** Messages picked and not ended, and whether they had to wait until another of the tenant had ended. */
+  readonly flying: Map<string, boolean>;
+  /** Places that became free while heads waited for one, and that were not taken since. */
+  freed: number;
   limit: number;
   open: boolean;
   ready: boolean;
@@ -84,7 +86,8 @@ export class Dispatcher {
       state = {
         partition: settings.partition,
         heads: new TenantHeads(),
-        flying: new Set(),
+        flying: new Map(),
+        freed: 0,
         limit: settings.limit,
         open: settings.open,
         ready: false,
@@ -162,7 +165,8 @@ export class Dispatcher {
       state.ready = false;
       if (head) {
         if (!state.flying.has(head.u)) this.#active += 1;
-        state.flying.add(head.u);
+        state.flying.set(head.u, state.freed > 0);
+        state.freed = Math.max(0, state.freed - 1);
         this.#notePick(state, head);
         picked.push(head);
       }
@@ -174,10 +178,18 @@ export class Dispatcher {
   /** The head's attempt is over, or it could not be claimed: its tenant has room again. Once a pick; more do nothing. */
   ended(picked: Picked): void {
     const state = this.#tenants.get(picked.tenant);
-    if (!state?.flying.delete(picked.u)) return;
+    if (!state?.flying.has(picked.u)) return;
+    // Who waits for nothing else waits for this place.
+    if (state.flying.size >= state.limit && state.heads.canTake) state.freed += 1;
+    state.flying.delete(picked.u);
     this.#active -= 1;
     state.journal?.ended.add(picked.u);
     this.#update(picked.tenant, state);
+  }
+
+  /** Whether the head, picked and not ended, had to wait until another of its tenant had ended. */
+  waitedForSlot(picked: Picked): boolean {
+    return this.#tenants.get(picked.tenant)?.flying.get(picked.u) ?? false;
   }
 
   /** The head was picked and does not go now, for a reason that is not its own: it is here again as if never picked. */
@@ -295,6 +307,7 @@ export class Dispatcher {
   #update(tenant: number, state: TenantState): void {
     if (state.open && state.heads.wantsRefill(Math.max(1, this.#share >> 2))) this.#wanting.add(tenant);
     else this.#wanting.delete(tenant);
+    if (!state.heads.canTake) state.freed = 0;
     const ready =
       state.open && !this.#deferred.has(tenant) && state.flying.size < state.limit && state.heads.canTake;
     if (ready === state.ready) return;

@@ -2,6 +2,7 @@ export { BREAKER, Breaker, type BreakerOptions, type Started } from './breaker.j
 export {
   type Blame,
   BREAKERS,
+  type BreakerTrouble,
   Breakers,
   type BreakersOptions,
   type StartedBoth,

@@ -232,3 +232,35 @@ describe('breakers by account and for the provider', () => {
     expect([rested.size, rested.troubleAt('a', 0)]).toEqual([2, false]);
   });
 });
+
+describe('breakers that are not closed', () => {
+  const fail = (breakers: Breakers, account: string, blame: 'provider' | 'account', at: number): void => {
+    for (let n = 0; n < BREAKER.failures; n += 1)
+      breakers.failed(account, breakers.started(account, at), { message: `m${n}`, blame }, at);
+  };
+
+  it('are told with the begin of their trouble, and whether they ask about its end', () => {
+    const breakers = new Breakers();
+    expect(breakers.open(0, 10)).toEqual([]);
+    fail(breakers, 'a', 'account', 10);
+    fail(breakers, 'b', 'account', 20);
+    const a = { account: 'a', state: 'open', since: 10 };
+    const b = { account: 'b', state: 'open', since: 20 };
+    expect(breakers.open(20, 10)).toEqual([a, b]);
+    expect(breakers.open(20, 1)).toEqual([a]);
+
+    const due = 10 + BREAKER.openMs;
+    expect(breakers.open(due, 10)).toEqual([{ ...a, state: 'half_open' }, b]);
+    const probe = breakers.started('a', due);
+    expect(breakers.open(due, 10)).toEqual([{ ...a, state: 'half_open' }, b]);
+    breakers.succeeded('a', probe, due);
+    expect(breakers.open(due, 10)).toEqual([b]);
+  });
+
+  it('begin with the provider’s', () => {
+    const breakers = new Breakers();
+    fail(breakers, 'a', 'provider', 5);
+    expect(breakers.open(5, 1)).toEqual([{ account: undefined, state: 'open', since: 5 }]);
+    expect(breakers.open(5, 2)).toHaveLength(2);
+  });
+});

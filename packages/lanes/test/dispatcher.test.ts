@@ -31,6 +31,30 @@ describe('turns', () => {
     d.ended(head(1, 1));
     expect(d.pick(10).map((h) => h.seq)).toEqual([3]);
   });
+  it('tell who had to wait until another ended, and nobody who came after', () => {
+    const d = dispatcher([1], { limit: 1 });
+    d.offer([head(1, 1), head(1, 2)]);
+    d.pick(1);
+    expect(d.waitedForSlot(head(1, 1))).toBe(false);
+    d.ended(head(1, 1));
+    d.pick(1);
+    expect(d.waitedForSlot(head(1, 2))).toBe(true);
+    d.ended(head(1, 2));
+    expect(d.waitedForSlot(head(1, 2))).toBe(false);
+    d.offer([head(1, 3)]);
+    d.pick(1);
+    expect(d.waitedForSlot(head(1, 3))).toBe(false);
+  });
+  it('tell of no wait where the one that waited is gone', () => {
+    const d = dispatcher([1], { limit: 1 });
+    d.offer([head(1, 1), head(1, 2)]);
+    d.pick(1);
+    d.ended(head(1, 1));
+    d.refill(1, [], { complete: true, version: d.version(1) });
+    d.offer([head(1, 3)]);
+    d.pick(1);
+    expect(d.waitedForSlot(head(1, 3))).toBe(false);
+  });
   it('leave out a tenant that is paused', () => {
     const d = dispatcher([1]);
     d.offer([head(1, 1)]);

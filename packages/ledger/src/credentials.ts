@@ -30,6 +30,9 @@ export function parseCredentialKeys(current: string, earlier = ''): CredentialKe
     const key = Buffer.from(text.slice(at + 1), 'base64');
     if (key.length !== 32)
       throw new CredentialError('key_invalid', `credentials key ${id} is not 32 bytes of base64`);
+    // Which of the two would open what is stored under that id?
+    if (keys.has(id) && keys.get(id)?.equals(key) === false)
+      throw new CredentialError('key_invalid', `two different credentials keys have the id ${id}`);
     keys.set(id, key);
     return id;
   };

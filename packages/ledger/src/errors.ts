@@ -8,6 +8,10 @@ export type LedgerErrorCode =
   | 'rate_epoch'
   /** The database can't be reached, or ended the connection. Nothing was committed, or it can't be known. */
   | 'unavailable'
+  /** The user of the URL lacks a right: its role is the wrong one, or `mersal migrate roles` is to be run anew. */
+  | 'forbidden'
+  /** Another process goes on with the replay. */
+  | 'replay_taken'
   /** Topics and ledger disagree about the partition count. */
   | 'partition_count';
 
@@ -42,6 +46,15 @@ export function toLedgerError(error: unknown): unknown {
   if (code === 'MS001') return new LedgerError('fenced', message);
   if (code === 'MS003') return new LedgerError('rate_epoch', message);
   if (code === 'MS002') return new LedgerError('offset_gap', message);
+  if (code === '42501') {
+    return new LedgerError(
+      'forbidden',
+      `${message}: run \`mersal migrate roles\`, or look at who is in which role`,
+      {
+        cause: error,
+      },
+    );
+  }
   const driver =
     /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable/i;
   if (AWAY.test(code) || NETWORK.has(code) || driver.test(message)) {

@@ -48,6 +48,7 @@ export type {
   CallbackResult,
   CallbackRule,
   CallbackView,
+  GoneTemplate,
 } from './messages/callbacks.js';
 export type { Candidate, Claim, ClaimAnswer, ClaimLimits } from './messages/claim.js';
 export type {
@@ -81,6 +82,7 @@ export {
   readInstallation,
   schemaVersion,
 } from './migrate.js';
+export { requirePartitions, WHAT_TO_DO_INSTEAD } from './partitions.js';
 export { type Ownership, readAdmittedOffsets, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
 export type { Pause, PauseTarget } from './pauses/pauses.js';
 export { createPostgresLedger } from './postgres-ledger.js';
@@ -93,6 +95,13 @@ export {
   readRateMode,
 } from './rate-group/rate-group.js';
 export {
+  type BreakerView,
+  type OpenBreaker,
+  readBreakers,
+  tellBreakers,
+} from './breakers/breakers.js';
+export { type LatencyCounts, readLatency, tellLatency } from './latency/latency.js';
+export {
   beginReplay,
   endReplay,
   listReplays,
@@ -101,7 +110,28 @@ export {
   type ReplayTally,
   readReplay,
   saveReplay,
+  takeReplay,
 } from './replays/replays.js';
+export {
+  erase,
+  type ErasureOptions,
+  type ErasurePlace,
+  type ErasureScope,
+  type ErasureTally,
+  standsStill,
+} from './erasure/erasure.js';
+export {
+  applyOutcomes,
+  beginRestore,
+  finishRestore,
+  readRestore,
+  type Restore,
+  type ToldOutcome,
+} from './restore/restore.js';
+export { type ReplayHold, whileHeld } from './replays/hold.js';
+export { applyRoles, roleStatements } from './roles/apply-roles.js';
+export { FUNCTION_GRANTS, ROLES, type Role, SEQUENCE_GRANTS, TABLE_GRANTS } from './roles/role-grants.js';
+export { type KeyUse, readKeyUses, rotateCredentials } from './tenants/rotate-credentials.js';
 export { type RestaurantLoad, readRestaurantLoads } from './tenants/restaurant-loads.js';
 export { recipientOf, type Suppression } from './suppressions/suppressions.js';
 export { LANE, type LaneState, MESSAGE, type StoredState } from './states.js';
@@ -126,7 +156,9 @@ export {
   rotateKey,
 } from './tenants/key-management.js';
 export { effectiveScopes, SCOPES, type Scope, scopesFor } from './tenants/scopes.js';
+export { leftAccounts } from './tenants/left-accounts.js';
 export {
+  changeTenantLimits,
   createTenant,
   listTenants,
   readTenantView,

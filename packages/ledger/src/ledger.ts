@@ -1,7 +1,7 @@
 import type { EventFeed, EventPlace, MessageEvent } from './events/message-events.js';
 import type { Callback, CallbackResult, CallbackRule } from './messages/callbacks.js';
 import type { Candidate, ClaimAnswer, ClaimLimits } from './messages/claim.js';
-import type { UnknownDecision, UnknownEntry } from './messages/decide.js';
+import type { UnknownDecision, UnknownEntry, UnknownPlace } from './messages/decide.js';
 import type { DirectAnswer, DirectMessage } from './messages/direct.js';
 import type { Head, NewMessage } from './messages/admit-sends.js';
 import type { Redrive, Retry } from './messages/admit-retries.js';
@@ -61,8 +61,17 @@ export interface Ledger {
   takeOwnership(partition: number, member: string): Promise<Ownership>;
   /** The owner ends in order. */
   giveBack(own: Ownership): Promise<void>;
-  /** How often the reading of this range, or of this single record, was begun, now included: see range-notes. */
-  noteRange(own: Ownership, topic: TopicRole, first: bigint, single: boolean): Promise<number>;
+  /**
+   * How many processes began to read this range, or this single record, this one included: see range-notes.
+   * @param reader another one with each process, also where it is the same instance started again
+   */
+  noteRange(
+    own: Ownership,
+    topic: TopicRole,
+    first: bigint,
+    single: boolean,
+    reader: string,
+  ): Promise<number>;
   /** True where the log begins later than the ledger would have read on: records were lost to retention. */
   skipToLogStart(own: Ownership, topic: TopicRole, logStart: bigint): Promise<boolean>;
 
@@ -109,6 +118,8 @@ export interface Ledger {
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
   /** Of all partitions, those of sends without the queue. */
+  /** Whether the queue sends this message, or has sent it. */
+  inQueue(key: MessageKey): Promise<boolean>;
   overdueDirect(): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
   knownSids(tenant: number, sids: readonly string[]): Promise<ReadonlySet<string>>;
@@ -118,7 +129,7 @@ export interface Ledger {
     u: string,
     attempt: number,
   ): Promise<{ readonly left: boolean; readonly next?: Head }>;
-  listUnknown(tenant: number | null, most: number): Promise<UnknownEntry[]>;
+  listUnknown(tenant: number | null, most: number, after?: UnknownPlace): Promise<UnknownEntry[]>;
   /** An operator's decision; false: the message is not unknown any more. */
   decideUnknown(
     tenant: number,
@@ -138,6 +149,8 @@ export interface Ledger {
   liftSuppression(tenant: number, recipient: string, by: string): Promise<boolean>;
   /** Erases and forgets what is old; returns how many rows it touched, at most three times `most`. */
   prune(retention: Retention, most: number): Promise<number>;
+  /** Keeps the counts cheap to read. Answers with how many entries were put together. */
+  foldTally(): Promise<number>;
 
   readOutbox(partitions: readonly number[], most: number): Promise<OutboxEntry[]>;
   /** Of any partition, where nobody published them in time. */

@@ -5,6 +5,7 @@ import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Database } from './database.js';
 import { LedgerError, toLedgerError } from './errors.js';
+import { WHAT_TO_DO_INSTEAD } from './partitions.js';
 
 const MIGRATIONS = fileURLToPath(new URL('../sql/migrations/', import.meta.url));
 /** Any number, as long as nobody else uses it: two starts at once wait for each other. */
@@ -71,7 +72,8 @@ async function appliedNames(client: pg.Client): Promise<ReadonlySet<string>> {
   return new Set(applied.rows.map((row) => row.name));
 }
 
-async function locked<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+/** One connection, alone among those that change tables, rights or the installation. Throws LedgerError. */
+export async function locked<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, application_name: 'mersal-migrate' });
   try {
     await client.connect();
@@ -81,6 +83,8 @@ async function locked<T>(url: string, work: (client: pg.Client) => Promise<T>): 
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
     return await work(client);
+  } catch (error) {
+    throw toLedgerError(error);
   } finally {
     await client.end();
   }
@@ -116,8 +120,7 @@ export async function agreePartitions(url: string, queue: string, partitions: nu
     if (known?.partitions !== null && known?.partitions !== undefined) {
       throw new LedgerError(
         'partition_count',
-        `the ledger belongs to queue ${known.queue} with ${known.partitions} partitions, not ${queue} with ${partitions}. ` +
-          'Growing it means a new queue name after a drain.',
+        `the ledger belongs to queue ${known.queue} with ${known.partitions} partitions, not ${queue} with ${partitions}. ${WHAT_TO_DO_INSTEAD}`,
       );
     }
     await client.query('update installation set partitions = $1, queue = $2', [partitions, queue]);

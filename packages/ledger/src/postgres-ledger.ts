@@ -14,7 +14,7 @@ import { admitSends, headsOf, noteKnown } from './messages/admit-sends.js';
 import { GroupCommit } from './group-commit.js';
 import { applyCallbacks, type CallbackBatch, type CallbackResult } from './messages/callbacks.js';
 import { claimStatements, ensureSlots, toClaimAnswer } from './messages/claim.js';
-import { claimDirect } from './messages/direct.js';
+import { claimDirect, inQueue } from './messages/direct.js';
 import { type DeadRecord, fileDeadRecords } from './messages/dead-records.js';
 import { countDead, discardDead, listDead, toDeadGroup, toDeadLetter } from './messages/dead-letters.js';
 import { decideUnknown, listUnknown, releaseHeld, toUnknownEntry } from './messages/decide.js';
@@ -49,6 +49,7 @@ import { countStates, readMessage, readMessageAndPlace, toMessageView } from './
 import { listMessages, toMessagePage } from './messages/list-messages.js';
 import { queueCounts } from './messages/queue-counts.js';
 import { eraseDetail, forgetIds } from './messages/retention.js';
+import { foldTally } from './messages/tally.js';
 import { settleStatements, toSettled } from './messages/settle.js';
 import { statesOf, toStateName } from './messages/states-of.js';
 import { listStuck, retryNow, toStuck } from './messages/stuck.js';
@@ -72,9 +73,14 @@ import { liftSuppression, listSuppressions, toSuppression } from './suppressions
 
 /** The ledger in Postgres: a statement a file, put together to transactions here. */
 export function createPostgresLedger(database: Database): Ledger {
+  /*
+   * What comes from Kafka is committed with the offset up to which it was read, so where the server loses one it loses both, and
+   * the records are read again. A claim waits for the disk, and with it for all that it claims.
+   */
+  const READ_AGAIN = { mayBeLost: true } as const;
   /** They come from every partition, few at a time, and are in no hurry. */
   const callbackGroup = new GroupCommit<CallbackBatch, CallbackResult[]>({
-    run: (batches) => applyCallbacks(database, batches),
+    run: (batches) => applyCallbacks(database, batches, READ_AGAIN),
     lingerMs: 10,
     most: 64,
   });
@@ -117,9 +123,10 @@ export function createPostgresLedger(database: Database): Ledger {
     async giveBack(own) {
       await database.run(giveBack(own));
     },
-    async noteRange(own, topic, first, single) {
-      const [row] = await database.run(noteRange(own, topic, first, single));
-      return row?.['tries'] as number;
+    async noteRange(own, topic, first, single, reader) {
+      const [row] = await database.run(noteRange(own, topic, first, single, reader));
+      if (!row) throw new LedgerError('fenced', `partition ${own.partition} has another owner`);
+      return row['tries'] as number;
     },
     async skipToLogStart(own, topic, logStart) {
       const before = await database.run(readAdmitted(own.partition));
@@ -133,7 +140,7 @@ export function createPostgresLedger(database: Database): Ledger {
       const statements = admission(own, 'send', range, dead);
       const at = statements.length;
       if (messages.length > 0) statements.push(admitSends(own, messages), noteKnown(own, messages));
-      return headsOf((await database.transaction(statements))[at] ?? []);
+      return headsOf((await database.transaction(statements, READ_AGAIN))[at] ?? []);
     },
     async admitRetries(own, range, retries, redrives, dead) {
       const statements = admission(own, 'retry', range, dead);
@@ -147,7 +154,7 @@ export function createPostgresLedger(database: Database): Ledger {
         );
       const at = statements.length;
       statements.push(admitRetries(retries), admitRedrives(redrives));
-      const answers = await database.transaction(statements);
+      const answers = await database.transaction(statements, READ_AGAIN);
       return toHeads(
         answers
           .slice(at)
@@ -202,6 +209,7 @@ export function createPostgresLedger(database: Database): Ledger {
       return toSettled(settlements, answers.at(-1) ?? []);
     },
     overdueClaims: async (partitions) => (await database.run(overdueClaims(partitions))).map(toUnknown),
+    inQueue: async ({ tenant, u }) => (await database.run(inQueue(tenant, u)))[0]?.['taken'] === true,
     overdueDirect: async () => (await database.run(overdueDirect())).map(toUnknown),
     unknownMessages: async (partitions, most) =>
       (await database.run(unknownMessages(partitions, most))).map(toUnknownMessage),
@@ -216,7 +224,8 @@ export function createPostgresLedger(database: Database): Ledger {
       const [next] = toHeads((rows ?? []).filter((one) => one['ready'] === true));
       return { left: row !== undefined, ...(next ? { next } : {}) };
     },
-    listUnknown: async (tenant, most) => (await database.run(listUnknown(tenant, most))).map(toUnknownEntry),
+    listUnknown: async (tenant, most, after) =>
+      (await database.run(listUnknown(tenant, most, after))).map(toUnknownEntry),
     async decideUnknown(tenant, u, decision, given) {
       const [, rows] = await database.transaction([
         lockLanesOf([tenant], [u]),
@@ -256,12 +265,15 @@ export function createPostgresLedger(database: Database): Ledger {
       return [erased, forgotten, unfiled].reduce((sum, row) => sum + Number(row?.['n'] ?? 0), 0);
     },
 
+    foldTally: async () => Number((await database.run(foldTally()))[0]?.['n'] ?? 0),
+
     readOutbox: async (partitions, most) =>
       (await database.run(readOutbox(partitions, most))).map(toOutboxEntry),
     readOrphanedOutbox: async (olderThanMs, most) =>
       (await database.run(readOrphanedOutbox(olderThanMs, most))).map(toOutboxEntry),
     async forgetPublished(numbers) {
-      await database.transaction(forgetPublished(numbers));
+      // Lost, they are published again: whoever reads outcomes knows a repeat by its id.
+      await database.transaction(forgetPublished(numbers), { mayBeLost: true });
     },
     readDeadRecords: async (partitions, most) =>
       (await database.run(readDeadRecords(partitions, most))).map(toDeadEntry),

@@ -333,11 +333,11 @@ describe('handing over', () => {
     const { ledger, tenant, own } = await owned();
     const careful = await ledger.takeOwnership(own.partition, 'careful');
     const at = await ledger.admittedOffset(own.partition, 'send');
-    expect(await ledger.noteRange(careful, 'send', at, false)).toBe(1);
-    expect(await ledger.noteRange(careful, 'send', at, false)).toBe(2);
-    expect(await ledger.noteRange(careful, 'send', at, true)).toBe(1);
+    expect(await ledger.noteRange(careful, 'send', at, false, 'a')).toBe(1);
+    expect(await ledger.noteRange(careful, 'send', at, false, 'b')).toBe(2);
+    expect(await ledger.noteRange(careful, 'send', at, true, 'b')).toBe(1);
     await admit(ledger, careful, [newMessage(tenant, 'c')]);
-    expect(await ledger.noteRange(careful, 'send', at, false)).toBe(1);
+    expect(await ledger.noteRange(careful, 'send', at, false, 'c')).toBe(1);
   });
 });
 

@@ -33,8 +33,9 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-export async function openFixture(): Promise<Fixture> {
-  const url = await freshDatabase();
+/** In the shared server, or in one of the test's own. */
+export async function openFixture(server?: string): Promise<Fixture> {
+  const url = await freshDatabase('test', server);
   await migrate(url);
   await agreePartitions(url, 'whatsapp-send', PARTITIONS);
   const database = openDatabase({ url, max: 20, application: 'ledger-test', onError: () => undefined });

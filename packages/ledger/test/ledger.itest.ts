@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+import { partitionFor } from '@mersal/contracts';
 import {
   LedgerError,
   MESSAGE,
@@ -7,7 +9,9 @@ import {
   seal,
   unseal,
   parseCredentialKeys,
+  readChangedTenants,
   readTenants,
+  saveTenant,
   saveApiKey,
   findPrincipal,
   generateApiKey,
@@ -21,6 +25,7 @@ import {
   keys,
   newMessage,
   openFixture,
+  PARTITIONS,
   retryLater,
   settlement,
 } from './ledger-fixture.js';
@@ -285,6 +290,34 @@ describe('credentials and keys', () => {
       values: [],
     });
     expect(rows.every((row) => !(row['auth_token'] as Buffer).includes('secret'))).toBe(true);
+  });
+  it('of one restaurant that do not open keep no other from being read, and it is suspended until they are saved anew', async () => {
+    const others = parseCredentialKeys(`another:${randomBytes(32).toString('base64')}`);
+    const given = (restaurantId: string) => ({
+      restaurantId,
+      name: restaurantId,
+      partition: partitionFor(restaurantId, PARTITIONS),
+      accountSid: `AC${'1'.repeat(32)}`,
+      authToken: 'secret',
+      fromNumbers: ['whatsapp:+14155238886'],
+    });
+    const { database } = fixture;
+    await saveTenant(database, others, given('locked'));
+    await saveTenant(database, keys, given('open'));
+    const read = async () =>
+      Object.fromEntries(
+        (await readTenants(database, keys, ['locked', 'open'])).map((one) => [one.restaurantId, one]),
+      );
+    expect(await read()).toMatchObject({
+      locked: { status: 'suspended', authToken: '', unopened: 'key_unknown' },
+      open: { status: 'active', authToken: 'secret' },
+    });
+    expect((await readChangedTenants(database, keys, null, 1_000)).map((one) => one.restaurantId)).toContain(
+      'open',
+    );
+    await saveTenant(database, keys, given('locked'));
+    expect(await read()).toMatchObject({ locked: { status: 'active', authToken: 'secret' } });
+    expect((await read())['locked']?.unopened).toBeUndefined();
   });
   it('an API key is stored as a hash and names its restaurant', async () => {
     const { id: tenant } = await fixture.tenant('key-lime');

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readEvents } from '../src/events/message-events.js';
 import type { Statement } from '../src/database.js';
+import { listUnknown } from '../src/messages/decide.js';
 import { listMessages, type MessageQuery } from '../src/messages/list-messages.js';
 import { type Fixture, openFixture } from './ledger-fixture.js';
 
@@ -21,14 +22,14 @@ beforeAll(async () => {
   fixture = await openFixture();
   tenant = (await fixture.tenant('big')).id;
   const { id: other } = await fixture.tenant('other');
-  // Nearly all are read; one in a hundred is dead, with one of two codes; some wait.
+  // Nearly all are read; one in a hundred is dead, with one of two codes; some are unknown, or held; some wait.
   const fill = (id: number, n: number) =>
     fixture.database.run({
       name: 'test-fill',
       text: `
         insert into message (tenant, u, tag, partition, lane, conversation, priority, seq, state, due, accepted_at, error_code)
         select $1, gen_random_uuid(), '1aaaaaaaaaaaa', 0, n % 500, 'c' || n % 500, 5, n,
-               case when n % 100 = 0 then 20 when n > $2::int - 300 then 0 else 13 end, '-infinity',
+               case when n % 100 = 0 then 20 when n % 150 = 1 then 5 when n % 150 = 2 then 4 when n > $2::int - 300 then 0 else 13 end, '-infinity',
                timestamptz '2026-01-01' + n * interval '1 s', case when n % 100 = 0 then 63016 + (n / 100) % 2 end
           from generate_series(1, $2::int) n`,
       values: [id, n],
@@ -113,6 +114,28 @@ it('what is asked for and is not there costs one window a page, whatever else th
   expect(page.next).not.toBeNull();
   const dead = await ledger.listMessages(tenant, { most: 50, status: 'dead', before });
   expect(dead.items).toHaveLength(50);
+});
+
+it('unknown outcomes are listed by an index, of one restaurant and of all', async () => {
+  const [row] = await fixture.database.run({
+    name: 'test-unknown-place',
+    text: `
+      select (extract(epoch from changed_at) * 1000000)::bigint as at, u from message
+       where state = 5 order by changed_at, u offset 200 limit 1`,
+    values: [],
+  });
+  const after = { at: Number(row?.['at']), u: row?.['u'] as string };
+  for (const kept of [false, true]) {
+    for (const of of [null, tenant]) {
+      for (const place of [undefined, after]) {
+        const plan = await planOf(listUnknown(of, 50, place), kept);
+        expect(scans(plan)).toEqual([]);
+        const used = nodesOf(plan).map((node) => node['Index Name']);
+        expect(used).toContain('message_unknown');
+        expect(buffers(plan)).toBeLessThan(1_000);
+      }
+    }
+  }
 });
 
 it('events are read on by an index, for a restaurant and for a message', async () => {

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Statement } from '../src/database.js';
 import { claimStatements } from '../src/messages/claim.js';
 import { readyTenants, refill } from '../src/messages/heads.js';
+import { countStates } from '../src/messages/read.js';
+import { eraseDetail, forgetIds } from '../src/messages/retention.js';
 import { settleStatements } from '../src/messages/settle.js';
 import { admit, claimOf, type Fixture, newMessage, openFixture, settlement } from './ledger-fixture.js';
 
@@ -17,6 +19,8 @@ interface Node {
 /** Tables that grow with the backlog or with time: none of them may be scanned. */
 const GROWING = new Set(['message', 'lane', 'body', 'attempt', 'outbox', 'callback']);
 const LIMITS = { leaseMs: 20_000, concurrency: 5 };
+/** All that is over is due. */
+const RETENTION = { detailMs: 0, idMs: 0 };
 const FIRST = 1_000;
 const THEN = 12_000;
 
@@ -102,6 +106,9 @@ describe('the hot statements', () => {
       await look('settle', settleStatements(settlements));
       await look('refill', [refill([{ tenant, partition: own.partition }], 64)]);
       await look('ready tenants', [readyTenants([own.partition])]);
+      await look('erase', [eraseDetail(RETENTION, 5)]);
+      await look('forget', [forgetIds(RETENTION, 5)]);
+      await look('count', [countStates()]);
       await fixture.ledger.settle(settlements);
     };
     await lookAtAll();
@@ -116,5 +123,17 @@ describe('the hot statements', () => {
     // A deeper index is a page or two more a look-up; a scan of the backlog would be hundreds.
     for (const [name, [small = 0, large = 0]] of read)
       expect([name, large <= 2 * small + 400]).toEqual([name, true]);
+  });
+
+  it('are planned once a connection, and never anew from the values', async () => {
+    const heads = (await fixture.ledger.refill([{ tenant, partition: own.partition }], 8)).slice(0, 1);
+    const statement = claimStatements([own], heads, LIMITS).at(-1) as Statement;
+    for (let n = 0; n < 8; n += 1) await keyed.run(statement);
+    const [kept] = await keyed.run({
+      name: 'test-kept-plans',
+      text: 'select generic_plans::int as kept, custom_plans::int as anew from pg_prepared_statements where name = $1',
+      values: [statement.name],
+    });
+    expect(kept).toEqual({ kept: 8, anew: 0 });
   });
 });

@@ -1,26 +1,26 @@
 import type { Redis } from 'ioredis';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { RemoteClock } from './remote-clock.js';
-import { HORIZON_US, reservingGcra } from './reserving-gcra.lua.js';
 import { claimScript } from './script-owner.js';
+import { GRACE_MS, HORIZON_MS, leadFor, logLimit, mostAtOnce } from './sliding-log.js';
+import { reportScript, reserveScript } from './sliding-log.lua.js';
 
-/** The share of the limit that is used: what is left absorbs the jitter of clocks, timers and the network. */
-export const SAFE_SHARE = 0.9625;
 /** Where Redis' clock is known less well than this, in ms, what was reserved is void: it can't be placed well enough. */
 export const LARGEST_UNCERTAINTY_MS = 10;
-/** An instant not used within this time after it is void, in ms. */
-export const INSTANT_GRACE_MS = 15;
-const FEWEST_AT_ONCE = 4;
-/** How far ahead the first instant is where the caller does not say, and the least and the most that it may say, in ms. */
-export const LEAD_MS = { least: 8, most: 150 } as const;
 /** A refused caller asks again this long before its instant, in ms: a little inside of the horizon. */
-const ASK_AGAIN_MS = (HORIZON_US / 1_000) * 0.8;
+export const ASK_AGAIN_MS = HORIZON_MS * 0.8;
+/** Reports kept for the next reservation: more than one second's worth says nothing new to most limits. */
+const MOST_REPORTS = 2_000;
 
 /** A moment at which one request may be written, on the caller's monotonic clock in ms. */
 export interface Instant {
   readonly at: number;
   /** False once it is too late, or the connection it came over broke. */
   isValid(now: number): boolean;
+  /** Its request was written by then. What is not reported counts as late as it may have been. */
+  written(by: number): void;
+  /** No request was written at it, nor will be: others may have its place. */
+  unused(): void;
 }
 
 export type Reservation =
@@ -44,10 +44,10 @@ export class RateUnavailable extends Error {
 
 export interface GlobalRate {
   /**
-   * Reserves up to `most` instants, at most `atOnce` of them, none nearer than `leadMs`: in the meantime the caller makes its
-   * claims. Throws RateUnavailable.
+   * Reserves up to `most` instants, at most `atOnce` of them. The caller can write `readyInMs` from now, default at once: none of
+   * them is over by then. Throws RateUnavailable.
    */
-  reserve(most: number, leadMs?: number): Promise<Reservation>;
+  reserve(most: number, readyInMs?: number): Promise<Reservation>;
   readonly atOnce: number;
 }
 
@@ -60,24 +60,34 @@ export interface GlobalRateOptions {
   readonly now: () => number;
 }
 
+/** A report as the script takes it: an instant, and by when its request was written; undefined: it was not used. In µs. */
+interface Report {
+  readonly instant: number;
+  readonly by: number | undefined;
+}
+
+type Reporting = Redis & {
+  reportInstants(key: string, intervalUs: number, ...pairs: string[]): Promise<number>;
+};
+
 /**
- * One rate over all instances, for any sliding second: a reserving GCRA with a burst of one. A caller gets instants
- * and writes its requests at them.
+ * One rate over all instances, for any sliding second: SlidingLog in Redis. A caller gets instants, writes its requests at
+ * them and says when it did; what it says goes to Redis with its next reservation.
  */
 export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
   const { redis, now } = options;
   claimScript(redis, 'the global rate');
-  const SCALE = 1_000;
-  const points = Math.max(1, Math.floor(options.perSecond * SAFE_SHARE * SCALE));
-  const intervalMs = (SCALE * 1_000) / points;
+  const limit = logLimit(options.perSecond);
+  const intervalMs = limit.windowMs / limit.requests;
   const limiter = new RateLimiterRedis({
     storeClient: redis,
-    keyPrefix: 'mersal',
-    points,
-    duration: SCALE,
+    keyPrefix: 'mersal:log',
+    points: limit.requests,
+    duration: limit.windowMs / 1_000,
     rejectIfRedisNotReady: true,
-    customIncrTtlLuaScript: reservingGcra,
+    customIncrTtlLuaScript: reserveScript,
   });
+  redis.defineCommand('reportInstants', { numberOfKeys: 1, lua: reportScript });
   // Counts connections: instants of an earlier one are void, its Redis may have been another or emptied.
   let connection = 0;
   const clock = new RemoteClock();
@@ -85,37 +95,61 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
     connection += 1;
     clock.forget();
   });
-  // At a low rate few instants reach far ahead: their claims would hold slots that long, and other senders find none.
-  const withinHorizon = Math.max(1, Math.floor(HORIZON_US / 1_000 / intervalMs));
-  const atOnce = Math.min(withinHorizon, Math.max(FEWEST_AT_ONCE, Math.ceil(options.perSecond / 20)));
+  let reports: Report[] = [];
+  const report = (instant: number, by: number | undefined): void => {
+    if (reports.length < MOST_REPORTS) reports.push({ instant, by });
+  };
+  const sendReports = (): void => {
+    if (reports.length === 0) return;
+    const pairs = reports.flatMap(({ instant, by }) => [
+      instant.toFixed(0),
+      by === undefined ? '' : by.toFixed(0),
+    ]);
+    reports = [];
+    // Lost ones cost places, and let nothing through: what is not reported counts as late as it may have been.
+    (redis as Reporting)
+      .reportInstants(limiter.getKey(options.key), intervalMs * 1_000, ...pairs)
+      .catch(() => undefined);
+  };
+  const toInstant = (us: number, over: number): Instant => {
+    const at = clock.toLocal(us / 1_000);
+    return {
+      at,
+      isValid: (moment) => moment <= at + GRACE_MS && over === connection,
+      written: (by) => {
+        const latest = clock.toRemote(by);
+        if (over === connection && Number.isFinite(latest)) report(us, Math.ceil(latest * 1_000));
+      },
+      unused: () => report(us, undefined),
+    };
+  };
+  const atOnce = mostAtOnce(options.perSecond);
 
   return {
     atOnce,
-    async reserve(most, leadMs = LEAD_MS.least) {
-      const lead = Math.round(Math.min(LEAD_MS.most, Math.max(LEAD_MS.least, leadMs)));
+    async reserve(most, readyInMs = 0) {
       const count = Math.max(1, Math.min(most, atOnce));
       const sentAt = now();
       const over = connection;
       let answer: RateLimiterRes;
       try {
-        answer = await limiter.consume(options.key, count, { customDuration: lead });
+        if (redis.status === 'ready') sendReports();
+        answer = await limiter.consume(options.key, count, { customDuration: leadFor(readyInMs) });
       } catch (rejected) {
         if (rejected instanceof RateLimiterRes) {
-          const { aheadMs } = timesOf(rejected);
+          const { redisUs, at } = timesOf(rejected);
+          const aheadMs = ((at[0] ?? redisUs) - redisUs) / 1_000;
           return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs - ASK_AGAIN_MS) };
         }
         throw new RateUnavailable(rejected);
       }
-      if (over !== connection) return { kind: 'wait', retryAt: now() };
-      const { aheadMs, redisMs } = timesOf(answer);
-      clock.note(sentAt, now(), redisMs);
-      if (clock.uncertainty > LARGEST_UNCERTAINTY_MS) return { kind: 'wait', retryAt: now() };
-      const first = clock.toLocal(redisMs + aheadMs);
-      const instants = Array.from({ length: count }, (_, i): Instant => {
-        const at = first + i * intervalMs;
-        return { at, isValid: (moment) => moment <= at + INSTANT_GRACE_MS && over === connection };
-      });
-      return { kind: 'instants', instants };
+      const { redisUs, at } = timesOf(answer);
+      if (over === connection) clock.note(sentAt, now(), redisUs / 1_000);
+      if (over !== connection || clock.uncertainty > LARGEST_UNCERTAINTY_MS) {
+        for (const us of at) report(us, undefined);
+        return { kind: 'wait', retryAt: now() };
+      }
+      return { kind: 'instants', instants: at.map((us) => toInstant(us, over)) };
     },
   };
 }
@@ -128,15 +162,15 @@ export function createUnlimitedRate(now: () => number): GlobalRate {
       const at = now();
       const instants = Array.from(
         { length: Math.min(most, 256) },
-        (): Instant => ({ at, isValid: () => true }),
+        (): Instant => ({ at, isValid: () => true, written: () => undefined, unused: () => undefined }),
       );
       return Promise.resolve({ kind: 'instants', instants });
     },
   };
 }
 
-/** The script answers in µs as text, so that nothing is rounded to whole ms: how far ahead, and Redis' time. */
-function timesOf(answer: RateLimiterRes): { readonly aheadMs: number; readonly redisMs: number } {
-  const [ahead = Number.NaN, time = Number.NaN] = `${answer.msBeforeNext}`.split(' ').map(Number);
-  return { aheadMs: ahead / 1_000, redisMs: time / 1_000 };
+/** The script answers in µs as text, so that nothing is rounded to whole ms: Redis' time, then the instants. */
+function timesOf(answer: RateLimiterRes): { readonly redisUs: number; readonly at: readonly number[] } {
+  const [redisUs = Number.NaN, ...at] = `${answer.msBeforeNext}`.split(' ').map(Number);
+  return { redisUs, at };
 }

@@ -1,15 +1,13 @@
 export {
+  ASK_AGAIN_MS,
   createGlobalRate,
   createUnlimitedRate,
   type GlobalRate,
   type GlobalRateOptions,
-  INSTANT_GRACE_MS,
   type Instant,
-  LEAD_MS,
   LARGEST_UNCERTAINTY_MS,
   RateUnavailable,
   type Reservation,
-  SAFE_SHARE,
 } from './global-rate.js';
 export {
   createKeyedRate,
@@ -27,6 +25,16 @@ export {
   type IntakeRateOptions,
 } from './intake-rate.js';
 export { RemoteClock } from './remote-clock.js';
-export { connectRedis, type RedisOptions, redisReady } from './redis.js';
+export { connectRedis, type RedisOptions, redisReady, redisTls } from './redis.js';
 export { type GroupView, type MemberView, nextGroup, REDIS_BACK_MS } from './group-decision.js';
 export { createShare } from './share.js';
+export {
+  type Given,
+  GRACE_MS,
+  leadFor,
+  type LogLimit,
+  logLimit,
+  mostAtOnce,
+  SAFE_SHARE,
+  SlidingLog,
+} from './sliding-log.js';

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 
 export interface RedisOptions {
   readonly url: string;
+  /** Path of the certificates, in PEM, that sign Redis' own; of effect with `rediss:`. Default: those that Node trusts. */
+  readonly tlsCa?: string | undefined;
   /** Longest wait for an answer, in ms. */
   readonly commandTimeoutMs?: number;
   /** Commands of one turn of the event loop go out as one write. Default: false. */
@@ -15,6 +19,7 @@ export interface RedisOptions {
  */
 export function connectRedis(options: RedisOptions): Redis {
   const redis = new Redis(options.url, {
+    ...redisTls(options.url, options.tlsCa),
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
@@ -27,6 +32,13 @@ export function connectRedis(options: RedisOptions): Redis {
   redis.on('error', options.onError);
   redis.connect().catch(options.onError);
   return redis;
+}
+
+/** How a connection by `rediss:` is verified: always. Throws where the file cannot be read. */
+export function redisTls(url: string, ca: string | undefined): { readonly tls?: ConnectionOptions } {
+  if (new URL(url).protocol !== 'rediss:') return {};
+  // Also where NODE_TLS_REJECT_UNAUTHORIZED says otherwise.
+  return { tls: { rejectUnauthorized: true, ...(ca === undefined ? {} : { ca: readFileSync(ca) }) } };
 }
 
 /** Waits until the connection is ready, at most `timeoutMs`. False: it is not; it goes on trying. */

@@ -37,6 +37,11 @@ export class RemoteClock {
     return this.#most - this.#least;
   }
 
+  /** The latest that it can have been there at this moment of ours; Infinity: nothing is known. */
+  toRemote(local: number): number {
+    return local + this.#most;
+  }
+
   /** When it will be, or was, that time there, on our clock: the middle of what is possible. */
   toLocal(remote: number): number {
     return remote - (this.#least + this.#most) / 2;

@@ -1,7 +1,12 @@
-import { type GlobalRate, INSTANT_GRACE_MS, type Instant, LEAD_MS, SAFE_SHARE } from './global-rate.js';
+import type { GlobalRate, Instant } from './global-rate.js';
+import { MOST_LEAD_MS } from './sliding-log.js';
 
 /** How far ahead instants of a share are given, in ms. */
 const HORIZON_MS = 250;
+/** The share of the rate that is used: what is left is for lateness, clocks, and each member's one more. */
+const SAFE_SHARE = 0.9625;
+/** An instant not used within this time after it is void, in ms: a share knows nothing of what the others let through. */
+const SHARE_GRACE_MS = 15;
 
 /**
  * One member's equal share of the global rate: a GCRA with a burst of one, on its own monotonic clock. N shares of
@@ -20,14 +25,19 @@ export function createShare(options: {
   let next = now();
   return {
     atOnce: 4,
-    reserve(most, leadMs = 0) {
+    reserve(most, readyInMs = 0) {
       const moment = now();
-      next = Math.max(next, moment + Math.min(LEAD_MS.most, leadMs));
+      next = Math.max(next, moment + Math.min(MOST_LEAD_MS, readyInMs));
       if (next - moment > HORIZON_MS) return Promise.resolve({ kind: 'wait', retryAt: next - HORIZON_MS });
       const instants: Instant[] = [];
       while (instants.length < Math.max(1, Math.min(most, 4)) && next - moment <= HORIZON_MS) {
         const at = next;
-        instants.push({ at, isValid: (when) => when <= at + INSTANT_GRACE_MS });
+        instants.push({
+          at,
+          isValid: (when) => when <= at + SHARE_GRACE_MS,
+          written: () => undefined,
+          unused: () => undefined,
+        });
         next += intervalMs;
       }
       return Promise.resolve({ kind: 'instants', instants });

@@ -3,7 +3,7 @@ import {
   createGlobalRate,
   createKeyedRate,
   type GlobalRate,
-  INSTANT_GRACE_MS,
+  GRACE_MS,
   LARGEST_UNCERTAINTY_MS,
   type Reservation,
 } from '@mersal/limits';
@@ -55,11 +55,40 @@ describe('the global rate', () => {
     const seconds = ((instants.at(-1) as number) - (instants[0] as number)) / 1000;
     expect((instants.length - 1) / seconds).toBeGreaterThan(70);
   });
+  it('gives what was not used to others, and the whole rate though every sixth request is late', async () => {
+    const key = randomName('rate');
+    const [a, b] = [await rate(key, 80), await rate(key, 80)];
+    const written: number[] = [];
+    const from = performance.now() + 1_500;
+    const until = from + 4_000;
+    const work = async (limiter: GlobalRate): Promise<void> => {
+      for (let n = 0; performance.now() < until; ) {
+        const got = await limiter.reserve(4);
+        if (got.kind === 'wait')
+          await new Promise((resolve) => setTimeout(resolve, Math.max(0, got.retryAt - performance.now())));
+        else
+          for (const instant of got.instants) {
+            n += 1;
+            if (n % 12 === 0) instant.unused();
+            else {
+              const at = instant.at + (n % 6 === 1 ? 60 : 0);
+              instant.written(at);
+              written.push(at);
+            }
+          }
+      }
+    };
+    await Promise.all([work(a.rate), work(b.rate)]);
+    expect(worstSecond(written)).toBeLessThanOrEqual(80);
+    const steady = written.filter((at) => at >= from && at < until).length / 4;
+    // Of every twelve instants one is not used, and its place only comes back once that is told.
+    expect(steady).toBeGreaterThan(70);
+  });
   it('does not start over with a burst when Redis is flushed', async () => {
     const key = randomName('rate');
     const { rate: limiter, redis } = await rate(key, 80);
     const before = await take(limiter, 40);
-    await redis.del(`mersal:${key}`);
+    await redis.del(`mersal:log:${key}`);
     const after = await take(limiter, 40);
     expect(worstSecond([...before, ...after])).toBeLessThanOrEqual(80);
   });
@@ -98,23 +127,28 @@ describe('the global rate', () => {
   it('a refusal is an answer and no error, and burns nothing: the next instant stays where it was', async () => {
     const { rate: limiter } = await rate(randomName('rate'), 10);
     await instants(limiter, 4);
-    const waits: number[] = [];
+    // Where an instant comes into reach meanwhile and is given, the next refusals name the one behind it.
+    const stories: number[][] = [[]];
     for (let n = 0; n < 100; n += 1) {
       const got = await limiter.reserve(4);
-      if (got.kind === 'wait') waits.push(got.retryAt);
+      if (got.kind === 'wait') stories.at(-1)?.push(got.retryAt);
+      else stories.push([]);
     }
-    expect(waits.length).toBeGreaterThan(90);
-    // An answer that came too late says to ask at once; all others name the same moment.
-    const told = waits.filter((at) => at - performance.now() > 0).toSorted((a, b) => a - b);
-    expect((told.at(-1) ?? 0) - (told[0] ?? 0)).toBeLessThan(20);
+    expect(stories.flat().length).toBeGreaterThan(80);
+    // A slow way to Redis makes single ones name an earlier moment; none names a later one.
+    for (const waits of stories.filter((one) => one.length > 0)) {
+      const sorted = waits.toSorted((a, b) => a - b);
+      const middle = sorted[Math.floor(sorted.length / 2)] as number;
+      expect((sorted.at(-1) as number) - middle).toBeLessThan(20);
+    }
   });
 
   it('an instant is void once its grace is over', async () => {
     const { rate: limiter } = await rate(randomName('rate'), 80);
     const [instant] = (await instants(limiter, 1)).instants;
     if (!instant) throw new Error('no instant');
-    expect(instant.isValid(instant.at + INSTANT_GRACE_MS)).toBe(true);
-    expect(instant.isValid(instant.at + INSTANT_GRACE_MS + 0.1)).toBe(false);
+    expect(instant.isValid(instant.at + GRACE_MS)).toBe(true);
+    expect(instant.isValid(instant.at + GRACE_MS + 0.1)).toBe(false);
   });
 
   it('voids what it gave while the clock of Redis is not known well enough, and needs one quick answer for that', async () => {
@@ -145,7 +179,7 @@ describe('the global rate', () => {
     const key = randomName('rate');
     const { rate: limiter, redis } = await rate(key, 80);
     await instants(limiter, 1);
-    await redis.del(`mersal:${key}`);
+    await redis.del(`mersal:log:${key}`);
     const askedAt = performance.now();
     expect((await limiter.reserve(1)).kind).toBe('wait');
     expect((await instants(limiter, 1)).instants[0]?.at).toBeGreaterThanOrEqual(
@@ -177,7 +211,7 @@ describe('the global rate', () => {
     const key = randomName('rate');
     const { rate: limiter, redis } = await rate(key, 80);
     await instants(limiter, 1);
-    expect(await redis.ttl(`mersal:${key}`)).toBeGreaterThan(3_600);
+    expect(await redis.ttl(`mersal:log:${key}`)).toBeGreaterThan(3_600);
   });
 
   it('refuses a connection that runs the script of another limiter', async () => {
@@ -209,6 +243,6 @@ describe('the global rate', () => {
     await own.start();
     await expect.poll(() => redis.status, { timeout: 10_000 }).toBe('ready');
     // Had those asks been queued, the key would be there by now.
-    expect(await redis.exists(`mersal:${key}`)).toBe(0);
+    expect(await redis.exists(`mersal:log:${key}`)).toBe(0);
   });
 });

@@ -182,7 +182,7 @@ function refusal(answer: HttpAnswer, retryAfterMs: number | undefined): SendQueu
   const code = typeof problem['code'] === 'string' ? problem['code'] : `http_${status}`;
   const title = typeof problem['title'] === 'string' ? problem['title'] : `the answer was HTTP ${status}`;
   const detail = typeof problem['detail'] === 'string' ? `: ${problem['detail']}` : '';
-  const certain = status < 500 || problem['accepted'] === false;
+  const certain = problem['accepted'] === false || (status < 500 && problem['accepted'] !== 'unknown');
   return new SendQueueError(code, title + detail, {
     status,
     accepted: certain ? false : 'unknown',

@@ -105,6 +105,15 @@ describe('enqueueWhatsAppSend', () => {
     expect(seen).toHaveLength(1);
   });
 
+  it('takes the API’s word for a refusal that may have been taken all the same', async () => {
+    const limited = { code: 'rate_limited', title: 'Too many', accepted: 'unknown' };
+    const { client } = await setUp([reply(429, limited)], { retries: 0 });
+    expect(await failureOf(client.enqueueWhatsAppSend(send))).toMatchObject({
+      status: 429,
+      accepted: 'unknown',
+    });
+  });
+
   it('gives up after its retries, and does not wait longer than its deadline allows', async () => {
     const first = await setUp([away()], { retries: 2 });
     expect(await failureOf(first.client.enqueueWhatsAppSend(send))).toMatchObject({

@@ -2,6 +2,7 @@ export { createLogger, type Logger, type LoggerOptions, serializeError } from '.
 export { maskPhone, maskText } from './mask.js';
 export {
   createMetrics,
+  LATENCY_BOUNDS_S,
   type MetricDefinition,
   type MetricName,
   type Metrics,

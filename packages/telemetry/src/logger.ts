@@ -1,5 +1,6 @@
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { type Logger, pino } from 'pino';
+import { logOutput } from './log-output.js';
 import { maskText } from './mask.js';
 
 export type { Logger } from 'pino';
@@ -40,7 +41,12 @@ export function createLogger(options: LoggerOptions): Logger {
         : {};
     },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  if (options.destination) return pino(settings, options.destination);
+  const logger: Logger = pino(
+    settings,
+    logOutput((lines) => logger.warn({ lines }, 'lines of this log were left out: nobody read them in time')),
+  );
+  return logger;
 }
 
 /** Name, code, message and stack only: an error object of a library may carry a whole request, headers included. */

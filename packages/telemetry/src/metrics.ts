@@ -10,7 +10,8 @@ export interface MetricDefinition {
   readonly buckets?: readonly number[];
 }
 
-const LATENCY_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+/** Upper bounds of the buckets of every latency, in s. */
+export const LATENCY_BOUNDS_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
 export const metricCatalogue = {
   mersal_http_requests: {
@@ -24,7 +25,7 @@ export const metricCatalogue = {
     unit: 's',
     text: 'time from a request to its answer',
     labels: ['route'],
-    buckets: LATENCY_S,
+    buckets: LATENCY_BOUNDS_S,
   },
   mersal_accepted: { kind: 'counter', unit: '1', text: 'sends answered with 202', labels: [] },
   mersal_event_streams: {
@@ -44,7 +45,7 @@ export const metricCatalogue = {
     unit: 's',
     text: 'time until Kafka acknowledged a record',
     labels: ['topic'],
-    buckets: LATENCY_S,
+    buckets: LATENCY_BOUNDS_S,
   },
   mersal_publish_failures: {
     kind: 'counter',
@@ -105,14 +106,14 @@ export const metricCatalogue = {
     unit: 's',
     text: 'time of a call to the provider',
     labels: [],
-    buckets: LATENCY_S,
+    buckets: LATENCY_BOUNDS_S,
   },
   mersal_wait_duration: {
     kind: 'histogram',
     unit: 's',
     text: 'time from acceptance to the first request at the provider',
     labels: ['priority'],
-    buckets: LATENCY_S,
+    buckets: LATENCY_BOUNDS_S,
   },
   mersal_callbacks: { kind: 'counter', unit: '1', text: 'status callbacks by result', labels: ['result'] },
   mersal_outcomes: { kind: 'counter', unit: '1', text: 'outcome events published', labels: ['state'] },
@@ -192,7 +193,7 @@ export function createMetrics(): Metrics {
     const shared = { description: definition.text, unit: definition.unit };
     if (definition.kind === 'counter') counters.set(name, meter.createCounter(name, shared));
     if (definition.kind === 'histogram') {
-      const advice = { explicitBucketBoundaries: [...(definition.buckets ?? LATENCY_S)] };
+      const advice = { explicitBucketBoundaries: [...(definition.buckets ?? LATENCY_BOUNDS_S)] };
       histograms.set(name, meter.createHistogram(name, { ...shared, advice }));
     }
   }

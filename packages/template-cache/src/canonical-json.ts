@@ -26,7 +26,7 @@ export function canonicalJson(value: unknown): string {
 function write(value: unknown, path: string, within: Set<object>): string {
   switch (typeof value) {
     case 'string':
-      if (/\p{Surrogate}/u.test(value)) throw new NotJsonError(path, 'a string with half a character');
+      if (!value.isWellFormed()) throw new NotJsonError(path, 'a string with half a character');
       return JSON.stringify(value);
     case 'number':
       if (!Number.isFinite(value)) throw new NotJsonError(path, String(value));

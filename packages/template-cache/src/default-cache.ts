@@ -1,12 +1,8 @@
 import type { CacheMetrics } from './metrics/counts.js';
 import type { CacheEventDetails } from './metrics/reported.js';
 import type { TemplateCreator } from './template-creator.js';
-import {
-  type CacheReport,
-  TemplateCache,
-  type TemplateCacheOptions,
-  type TemplateOptions,
-} from './template-cache.js';
+import type { CacheReport } from './metrics/report.js';
+import { TemplateCache, type TemplateCacheOptions, type TemplateOptions } from './template-cache.js';
 import type { TemplateToWarm, Warmed, WarmUpOptions } from './warm-up.js';
 
 let current: TemplateCache | undefined;

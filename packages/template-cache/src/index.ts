@@ -15,16 +15,17 @@ export {
   stopMetricsLogging,
   warmUp,
 } from './default-cache.js';
+export type { CreatorFault } from './failed-creation.js';
 export { hashData } from './hash-data.js';
 export type { CacheLogger } from './logger.js';
 export type { CacheMetrics } from './metrics/counts.js';
-export type { CacheHealth } from './metrics/health.js';
+export type { CacheHealth } from '@mersal/contracts/cache-health';
+export type { CacheAlertReport } from './metrics/recorded.js';
+export type { CacheReport, DatabaseReport } from './metrics/report.js';
 export type { CacheEventDetails, RuntimeReport } from './metrics/reported.js';
 export type { SidCacheTimes } from './sid-cache-times.js';
 export type { TemplateCreator, TemplateFinder } from './template-creator.js';
 export {
-  type CacheReport,
-  type DatabaseReport,
   TemplateCache,
   type TemplateCacheOptions,
   type TemplateOptions,

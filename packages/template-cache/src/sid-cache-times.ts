@@ -5,7 +5,7 @@ export interface SidCacheTimes {
   readonly staleMs: number;
   /** How long a creator, with its finder, may take, in ms. The lock holds longer. */
   readonly creatorMs: number;
-  /** How long a failed creation is not tried again here, in ms. */
+  /** How long a failed creation is not tried again by any process that shares Redis, in ms. */
   readonly failureMs: number;
   /** Between looks at what another process creates, in ms. */
   readonly pollMs: number;

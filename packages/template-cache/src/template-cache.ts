@@ -2,12 +2,11 @@ import { setTimeout as sleepFor } from 'node:timers/promises';
 import { topicNames } from '@mersal/contracts';
 import { kafkaConnection } from './events/kafka-environment.js';
 import { EventStream } from './events/event-stream.js';
-import type { EventStreamState } from './events/event-stream-state.js';
 import { type CacheLogger, reasonOf, stderrLogger } from './logger.js';
 import type { CacheMetrics } from './metrics/counts.js';
-import type { CacheHealth } from './metrics/health.js';
 import { Recorder } from './metrics/recorder.js';
-import type { CacheEventDetails, RuntimeReport } from './metrics/reported.js';
+import { type CacheReport, cacheReport } from './metrics/report.js';
+import type { CacheEventDetails } from './metrics/reported.js';
 import { SidCache } from './sid-cache.js';
 import type { SidCacheTimes } from './sid-cache-times.js';
 import type { TemplateCreator, TemplateFinder } from './template-creator.js';
@@ -18,7 +17,7 @@ import { type Warmed, warmUp, type TemplateToWarm, type WarmUpOptions } from './
 
 export interface TemplateCacheOptions {
   /**
-   * KAFKA_BROKERS (and its TLS and SASL settings), REDIS_URL, DATABASE_URL, WHATSAPP_SEND_QUEUE_NAME, TWILIO_ACCOUNT_SID, LOG_LEVEL.
+   * KAFKA_BROKERS (and its TLS and SASL settings), REDIS_URL (and REDIS_TLS_CA), DATABASE_URL, WHATSAPP_SEND_QUEUE_NAME, TWILIO_ACCOUNT_SID, LOG_LEVEL.
    * Each may be missing: without Redis and Postgres the memory of this process is the cache, without Kafka nothing is published.
    */
   readonly env?: Readonly<Record<string, string | undefined>>;
@@ -43,22 +42,6 @@ export interface TemplateOptions {
   readonly find?: TemplateFinder;
 }
 
-export interface DatabaseReport {
-  readonly reachable: boolean;
-  /** Templates stored, of all accounts; null where that can't be known. */
-  readonly templates: number | null;
-  readonly latencyMs: number;
-  readonly reason?: string;
-}
-
-export interface CacheReport {
-  /** This process. `events`: what waits for Kafka, was trimmed, was published; null without Kafka. */
-  readonly runtime: RuntimeReport & { readonly events: EventStreamState | null };
-  /** Null without DATABASE_URL. */
-  readonly database: DatabaseReport | null;
-  readonly health: CacheHealth;
-}
-
 const DEFAULT_TIMES: SidCacheTimes = {
   memoryMs: 300_000,
   staleMs: 600_000,
@@ -75,11 +58,13 @@ export class TemplateCache {
   readonly #redis: RedisTier | undefined;
   readonly #database: DatabaseTier | undefined;
   readonly #recorder: Recorder;
+  readonly #wallClock: () => number;
   readonly #sids: SidCache;
   #logging: NodeJS.Timeout | undefined;
 
   constructor(options: TemplateCacheOptions = {}) {
     const env = options.env ?? process.env;
+    this.#wallClock = options.wallClock ?? Date.now;
     this.#logger = options.logger ?? stderrLogger(env['LOG_LEVEL']);
     this.#defaultAccount = env['TWILIO_ACCOUNT_SID'] || 'default';
     const connection = kafkaConnection(env, this.#logger);
@@ -89,13 +74,20 @@ export class TemplateCache {
     const onError = (store: string) => (error: unknown) =>
       this.#logger.debug({ reason: reasonOf(error) }, `a connection to ${store} broke`);
     const prefix = options.redisPrefix ?? 'mersal:template';
-    this.#redis = env['REDIS_URL'] ? new RedisTier(env['REDIS_URL'], prefix, onError('Redis')) : undefined;
+    this.#redis = env['REDIS_URL']
+      ? new RedisTier({
+          url: env['REDIS_URL'],
+          prefix,
+          onError: onError('Redis'),
+          ca: env['REDIS_TLS_CA'] || undefined,
+        })
+      : undefined;
     this.#database = env['DATABASE_URL']
       ? new DatabaseTier(env['DATABASE_URL'], onError('Postgres'))
       : undefined;
     this.#recorder = new Recorder({
       logger: this.#logger,
-      wallClock: options.wallClock ?? Date.now,
+      wallClock: this.#wallClock,
       defaultTenant: this.#defaultAccount,
       ...(events ? { publish: (event) => events.add(event) } : {}),
     });
@@ -123,7 +115,11 @@ export class TemplateCache {
     options: TemplateOptions = {},
   ): Promise<string> {
     const tenant = options.restaurantId ?? this.#defaultAccount;
-    return this.#sids.sidOf(this.#identity(key, options), tenant, creator, options.find);
+    const identity = this.#identity(key, options);
+    return (
+      this.#sids.remembered(identity, tenant) ??
+      this.#sids.sidOf({ identity, tenant, creator, find: options.find })
+    );
   }
 
   /** To be told that the provider knows the SID no more: it is forgotten everywhere, unless another has taken its place. */
@@ -162,17 +158,10 @@ export class TemplateCache {
     return this.#recorder.metrics();
   }
 
+  /** This process, and what Postgres knows of all of them. Never throws: what can't be read is null, and `health` says why. */
   async getCacheReport(): Promise<CacheReport> {
-    const database = this.#database ? await databaseReport(this.#database) : null;
-    const health = this.#recorder.health();
-    return {
-      runtime: { ...this.#recorder.report(), events: this.#events?.state ?? null },
-      database,
-      health:
-        database?.reachable === false
-          ? { ...health, reasons: [...health.reasons, 'Postgres cannot be reached'] }
-          : health,
-    };
+    const runtime = { ...this.#recorder.report(), events: this.#events?.state ?? null };
+    return cacheReport(runtime, this.#database, this.#wallClock());
   }
 
   /** Logs the metrics every so many milliseconds, at least 100. Calling it again changes the interval. */
@@ -201,6 +190,7 @@ export class TemplateCache {
     try {
       await this.#events?.close(timeoutMs);
     } finally {
+      await this.#sids.close();
       this.#redis?.close();
       await this.#database?.close();
     }
@@ -209,16 +199,5 @@ export class TemplateCache {
   #identity(key: string, options: TemplateOptions): TemplateIdentity {
     const account = options.accountSid ?? options.restaurantId ?? this.#defaultAccount;
     return identityOf({ account, key, language: options.language, data: options.data });
-  }
-}
-
-async function databaseReport(database: DatabaseTier): Promise<DatabaseReport> {
-  const from = performance.now();
-  const latencyMs = (): number => Math.round((performance.now() - from) * 10) / 10;
-  try {
-    const templates = await database.count();
-    return { reachable: true, templates, latencyMs: latencyMs() };
-  } catch (error) {
-    return { reachable: false, templates: null, latencyMs: latencyMs(), reason: reasonOf(error) };
   }
 }

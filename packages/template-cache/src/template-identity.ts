@@ -1,3 +1,4 @@
+import { isStorable } from '@mersal/contracts';
 import { createHash } from 'node:crypto';
 import { hashData } from './hash-data.js';
 
@@ -8,6 +9,18 @@ export interface TemplateIdentity {
   readonly hash: string;
 }
 
+const LONGEST_KEY = 256;
+/** Both stand in one index of Postgres, whose entries are bounded. */
+const LONGEST_ACCOUNT = 256;
+
+/** @throws RangeError */
+export function checkCacheKey(key: string): void {
+  if (key.length < 1 || key.length > LONGEST_KEY)
+    throw new RangeError(`a cache key has 1 to ${LONGEST_KEY} characters`);
+  if (!isStorable(key)) throw new RangeError('a cache key holds neither NUL nor half a character');
+}
+
+/** @throws RangeError where key or account can't be stored, NotJsonError where the data has no JSON form */
 export function identityOf(given: {
   readonly account: string;
   readonly key: string;
@@ -15,6 +28,10 @@ export function identityOf(given: {
   readonly data: unknown;
 }): TemplateIdentity {
   const { account, key, language, data } = given;
+  checkCacheKey(key);
+  if (account.length < 1 || account.length > LONGEST_ACCOUNT)
+    throw new RangeError(`an account has 1 to ${LONGEST_ACCOUNT} characters`);
+  if (!isStorable(account)) throw new RangeError('an account holds neither NUL nor half a character');
   const hash = hashData({
     account,
     key,

@@ -81,6 +81,58 @@ describe('with nothing but the package', () => {
     expect(cache.getCacheMetrics()).toMatchObject({ hits: 0, misses: 2, creations: 0 });
   });
 
+  it('asks it again after a moment', async () => {
+    const cache = make({ times: { failureMs: 30 } });
+    const failing = vi.fn(() => Promise.reject(new Error('rejected')));
+    await expect(cache.getCachedContentSid('k', failing)).rejects.toThrow('rejected');
+    await vi.waitFor(async () => expect(await cache.getCachedContentSid('k', () => 'HX1')).toBe('HX1'));
+    expect(failing).toHaveBeenCalledTimes(1);
+  });
+
+  it('keeps what a creator makes too late, and finds what it made without an answer', async () => {
+    const cache = make({ times: { creatorMs: 30, failureMs: 30 } });
+    let finish = (_sid: string): void => {};
+    const slow = cache.getCachedContentSid(
+      'slow',
+      () => new Promise<string>((resolve) => (finish = resolve)),
+    );
+    await expect(slow).rejects.toMatchObject({ code: 'creation_timeout' });
+    finish('HXlate');
+    const never = vi.fn(() => 'HXnever');
+    await vi.waitFor(async () => expect(await cache.getCachedContentSid('slow', never)).toBe('HXlate'));
+
+    const atProvider: string[] = [];
+    const hanging = vi.fn(({ friendlyName }: { readonly friendlyName: string }) => {
+      atProvider.push(friendlyName);
+      return new Promise<string>(() => {});
+    });
+    const find = (name: string): string | undefined => (atProvider.includes(name) ? 'HXmade' : undefined);
+    await expect(cache.getCachedContentSid('k', hanging, { find })).rejects.toMatchObject({
+      code: 'creation_timeout',
+    });
+    await vi.waitFor(async () =>
+      expect(await cache.getCachedContentSid('k', hanging, { find })).toBe('HXmade'),
+    );
+    expect(atProvider).toHaveLength(1);
+    expect(never).not.toHaveBeenCalled();
+  });
+
+  it('creates nothing any more once a finder took too long', async () => {
+    const cache = make({ times: { creatorMs: 30 } });
+    const creator = vi.fn(() => 'HX1');
+    let found = (_sid: undefined): void => {};
+    const search = new Promise<undefined>((resolve) => (found = resolve));
+    await expect(cache.getCachedContentSid('k', creator, { find: () => search })).rejects.toMatchObject({
+      code: 'creation_timeout',
+    });
+    found(undefined);
+    await search;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    expect(creator).not.toHaveBeenCalled();
+  });
+
   it('takes back what the finder knows instead of creating it twice', async () => {
     const cache = make();
     const creator = vi.fn(() => 'HXnew');

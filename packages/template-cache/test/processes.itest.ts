@@ -1,10 +1,10 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { topicNames, topicSettings } from '@mersal/contracts';
-import { createAdmin } from '@mersal/kafka';
+import { decodeEvent, partitionFor, topicNames, topicSettings } from '@mersal/contracts';
+import { createAdmin, createConsumer, type KafkaAdmin } from '@mersal/kafka';
 import { engines, ownRedis, randomName, startService, waitFor } from '@mersal/testkit';
 import { Redis } from 'ioredis';
 import pg from 'pg';
@@ -118,7 +118,7 @@ describe('one template for many processes', () => {
   });
 
   it('goes on when the process that held the lock has died', async () => {
-    const holder = new RedisTier(redis, prefix, () => {});
+    const holder = new RedisTier({ url: redis, prefix, onError: () => {} });
     const identity = identityOf({ account: 'default', key: 'k', language: undefined, data: undefined });
     try {
       expect(await holder.acquire(identity, 300)).toBe('1');
@@ -132,7 +132,7 @@ describe('one template for many processes', () => {
   });
 
   it('does not let a process that came too late replace what its successor stored', async () => {
-    const tier = new RedisTier(redis, prefix, () => {});
+    const tier = new RedisTier({ url: redis, prefix, onError: () => {} });
     const identity = identityOf({ account: 'default', key: 'k', language: undefined, data: undefined });
     try {
       const first = await tier.acquire(identity, 20);
@@ -257,38 +257,124 @@ describe('why a template was missed', () => {
 describe('a stampede', () => {
   it('of 200 callers over 4 processes creates once', async () => {
     const program = fileURLToPath(new URL('fakes/stampede.mjs', import.meta.url));
-    const at = String(Date.now() + 3_000);
     const env = {
       PATH: process.env['PATH'] ?? '',
       REDIS_URL: redis,
       DATABASE_URL: database,
       STAMPEDE_PREFIX: prefix,
-      STAMPEDE_AT: at,
+      STAMPEDE_PROCESSES: '4',
       LOG_LEVEL: 'silent',
     };
     const answers = await Promise.all(
       [1, 2, 3, 4].map(async () => {
         const { stdout } = await promisify(execFile)(process.execPath, [program, '50'], { env });
-        return JSON.parse(stdout) as { created: number; sids: string[] };
+        return JSON.parse(stdout) as { created: number; sids: string[]; misses: number };
       }),
     );
     expect(answers.reduce((sum, { created }) => sum + created, 0)).toBe(1);
     const sids = answers.flatMap((one) => one.sids);
     expect(sids).toHaveLength(200);
     expect(new Set(sids).size).toBe(1);
+    // They all met: nobody came so late that the SID was there.
+    expect(answers.map(({ misses }) => misses)).toEqual([50, 50, 50, 50]);
+  });
+});
+
+const PARTITIONS = 12;
+const topic = topicNames().templateEvents;
+const connectionOf = () => ({ brokers: kafka.split(','), clientId: 'test', logger: collectingLogger() });
+
+async function withTopic<T>(work: (admin: KafkaAdmin) => Promise<T>): Promise<T> {
+  const admin = createAdmin({ connection: connectionOf() });
+  try {
+    const settings = topicSettings(topicNames(), { partitions: PARTITIONS, replication: 1 });
+    await admin.ensureTopics(settings.filter((one) => one.topic.startsWith('template-')));
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+/** The hashes of a key's events that the topic has from this offset of its partition on. */
+async function hashesIn(key: string, first: bigint): Promise<Set<string>> {
+  const partition = partitionFor(key, PARTITIONS);
+  const end = await withTopic(async (admin) => (await admin.endOffsets(topic)).get(partition) ?? 0n);
+  const found = new Set<string>();
+  let next = first;
+  const consumer = createConsumer({
+    connection: connectionOf(),
+    groupId: randomName('reader'),
+    topics: [topic],
+    onAssigned: async () => [{ topic, partition, offset: first }],
+    onRevoked: () => {},
+    onBatch: async (batch) => {
+      if (batch.partition !== partition) return;
+      for (const record of batch.records) {
+        const { data, type } = decodeEvent(record.headers, record.value);
+        if (type === 'mersal.template.event.v1' && data.key === key) found.add(data.hash);
+      }
+      next = batch.lastOffset + 1n;
+    },
+    onFatal: () => {},
+  });
+  await consumer.start();
+  try {
+    await waitFor(() => next >= end, { describe: 'the partition to be read' });
+  } finally {
+    await consumer.close();
+  }
+  return found;
+}
+
+describe('events of a process that is killed', () => {
+  it('are in Kafka but for those of its last second, as the README says', async () => {
+    const BOUND_MS = 1_000;
+    const key = randomName('recorded');
+    const first = await withTopic(
+      async (admin) => (await admin.endOffsets(topic)).get(partitionFor(key, PARTITIONS)) ?? 0n,
+    );
+    const program = fileURLToPath(new URL('fakes/recording.mjs', import.meta.url));
+    const child = spawn(process.execPath, [program], {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        KAFKA_BROKERS: kafka,
+        RECORDING_KEY: key,
+        LOG_LEVEL: 'silent',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const recorded: { readonly n: number; readonly at: number }[] = [];
+    let rest = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const [n = 0, at = 0] = line.split(' ').map(Number);
+        recorded.push({ n, at });
+      }
+    });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    let killedAt: number;
+    try {
+      await waitFor(() => (recorded.at(-1)?.at ?? 0) - (recorded[0]?.at ?? 0) >= 4_000, {
+        describe: 'some seconds of events',
+      });
+    } finally {
+      killedAt = Date.now();
+      child.kill('SIGKILL');
+      await ended;
+    }
+    const due = recorded.filter(({ at }) => at < killedAt - BOUND_MS);
+    expect(due.length).toBeGreaterThan(100);
+    expect(due.length).toBeLessThan(recorded.length);
+    const found = await hashesIn(key, first);
+    expect(due.filter(({ n }) => !found.has(`h${n}`))).toEqual([]);
   });
 });
 
 describe('events', () => {
   it('reach the counts of all instances, number for number', async () => {
-    const connection = { brokers: kafka.split(','), clientId: 'test', logger: collectingLogger() };
-    const admin = createAdmin({ connection });
-    await admin.ensureTopics(
-      topicSettings(topicNames(), { partitions: 12, replication: 1 }).filter((one) =>
-        one.topic.startsWith('template-'),
-      ),
-    );
-    await admin.close();
+    await withTopic(async () => {});
     const key = randomName('welcome');
     const service = await startService({
       app: 'cache-metrics',

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { startKafka, startPostgres, startRedis, writePidFile } from '@mersal/local';
+import { startKafka, startKafkaCluster, startPostgres, startRedis, writePidFile } from '@mersal/local';
 import { Client, escapeIdentifier } from 'pg';
 
 /** Where the engines of this test run answer. */
@@ -80,12 +80,21 @@ function own<T extends { dir: string; kill(): Promise<void> }>(handle: T): Own<T
 }
 
 /** A broker for one test that kills, freezes or restarts it. Takes about 6 s to start. */
-export async function ownKafka(options: { port?: number } = {}) {
-  return own(await startKafka({ dir: ownDirectory('kafka'), port: options.port ?? 0, controllerPort: 0 }));
+export async function ownKafka(
+  options: Partial<Omit<Parameters<typeof startKafka>[0], 'dir' | 'onProgress'>> = {},
+) {
+  return own(await startKafka({ dir: ownDirectory('kafka'), port: 0, controllerPort: 0, ...options }));
+}
+
+/** Three brokers for one test that kills, freezes or restarts them one by one. Takes about 20 s to start. */
+export async function ownKafkaCluster(options: { nodes?: number } = {}) {
+  return own(await startKafkaCluster({ dir: ownDirectory('kafka-cluster'), ...options }));
 }
 
 /** A Redis for one test that kills, freezes, flushes or restarts it. */
-export async function ownRedis(options: { port?: number; appendOnly?: boolean } = {}) {
+export async function ownRedis(
+  options: { port?: number; appendOnly?: boolean; args?: readonly string[] } = {},
+) {
   return own(await startRedis({ dir: ownDirectory('redis'), port: 0, ...options }));
 }
 

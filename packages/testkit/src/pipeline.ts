@@ -3,13 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { choosePort } from '@mersal/local';
 import { type EngineAddresses, engines, freshDatabase, randomName } from './engines.js';
-import { type ServiceProcess, startService } from './service-process.js';
+import { loginOf } from './service-login.js';
+import { type ServiceProcess, startService, THIS_RELEASE } from './service-process.js';
 import { SimulatorClient } from './simulator-client.js';
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface PipelineTenant {
   readonly restaurantId: string;
@@ -26,15 +24,41 @@ export interface PipelineOptions {
   readonly partitions?: number;
   /** For every service. */
   readonly env?: Readonly<Record<string, string>>;
+  /** More for single services, by app, and for `cli`. */
+  readonly of?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Of Node itself, by app: a profile, say. */
+  readonly nodeArgs?: Readonly<Record<string, readonly string[]>>;
+  /** The root of a built checkout that services and command line are of. Default: this one. */
+  readonly release?: string;
+  /** Default: one that nobody else has. */
+  readonly queue?: string;
+  /**
+   * Whether services and command line log in to the database under their roles. Default: true. False: as its owner, where their
+   * release has no roles yet.
+   */
+  readonly roles?: boolean;
   /** Of the provider, in ms. */
   readonly latencyMs?: number;
   /** Engines of the test's own instead of the shared ones of its run. */
   readonly engines?: Partial<EngineAddresses>;
+  /** How long a service may take to be ready, in ms. Default 40,000. */
+  readonly readyWithinMs?: number;
   /** Aborted, it kills every service at once, also those that are just starting. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The whole pipeline as processes, on real engines, with a queue and a database of its own. */
+/** The services that log in to the database under a role of their own. */
+const ROLES = {
+  ingress: 'mersal_ingress',
+  sender: 'mersal_sender',
+  'cache-metrics': 'mersal_cache_metrics',
+  cli: 'mersal_cli',
+} as const;
+
+/**
+ * The whole pipeline as processes, on real engines, with a queue and a database of its own. Each service and the command line have
+ * the rights of their role in the database and no others; `database` is the owner's.
+ */
 export interface Pipeline {
   readonly ingress: string;
   readonly adminToken: string;
@@ -45,11 +69,17 @@ export interface Pipeline {
   readonly tenants: readonly PipelineTenant[];
   readonly services: ReadonlyMap<string, ServiceProcess>;
   tenant(restaurantId: string): PipelineTenant;
+  /** What the command line runs with. */
+  readonly cli: Readonly<Record<string, string>>;
+  /** The environment with the login of that service. */
+  envOf(app: string): Promise<Readonly<Record<string, string>>>;
   startSender(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
   /** A further ingress; returns its address. */
   startIngress(name: string, env?: Readonly<Record<string, string>>): Promise<string>;
-  /** Starts a service that has ended once more, as it was started before. */
-  restart(name: string): Promise<ServiceProcess>;
+  /** Starts a service that has ended once more, as it was started before, with what is given besides. */
+  restart(name: string, env?: Readonly<Record<string, string>>): Promise<ServiceProcess>;
+  /** What is started from now on, and the command line, is of this release: the root of a built checkout. */
+  use(release: string): void;
   /** Runs the operators' command line and returns what it printed. */
   mersal(...args: string[]): Promise<string>;
   /** Saves all restaurants' credentials again, as after a change of them. */
@@ -62,7 +92,8 @@ export interface Pipeline {
 export async function startPipeline(options: PipelineOptions): Promise<Pipeline> {
   const { signal } = options;
   const { kafka, redis, postgres } = await allEngines(options.engines ?? {});
-  const queue = randomName('wa');
+  let release = options.release ?? THIS_RELEASE;
+  const queue = options.queue ?? randomName('wa');
   const database = await freshDatabase('pipeline', postgres);
   const adminToken = `mk_admin${randomBytes(6).toString('hex')}_${randomBytes(24).toString('hex')}`;
   const [port, simulatorPort] = [await choosePort(0), await choosePort(0)];
@@ -95,8 +126,22 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     LOG_LEVEL: 'info',
     ...options.env,
   };
-  const mersal = (...args: string[]): Promise<string> =>
-    run([join(root, 'apps/cli/bin/mersal.mjs'), ...args], env, signal);
+  const logins = new Map<string, Promise<string>>();
+  /** The settings of one service, with its own login; none before the roles are there. */
+  const envOf = async (app: string): Promise<Record<string, string>> => {
+    const own = { ...env, ...options.of?.[app] };
+    if (!isRoleOf(app) || options.roles === false) return own;
+    const login = logins.get(app) ?? loginOf(ROLES[app], env['DATABASE_URL'] ?? database);
+    logins.set(app, login);
+    return { ...own, DATABASE_URL: await login };
+  };
+  const mersal = async (...args: string[]): Promise<string> =>
+    run(
+      [join(release, 'apps/cli/bin/mersal.mjs'), ...args],
+      // Only the owner changes tables and gives rights.
+      args[0] === 'migrate' ? env : await envOf('cli'),
+      signal,
+    );
   const services = new Map<string, ServiceProcess>();
   const starts = new Map<string, { readonly app: string; readonly more: Record<string, string> }>();
   const start = async (
@@ -105,7 +150,15 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
     more: Record<string, string> = {},
   ): Promise<ServiceProcess> => {
     starts.set(name, { app, more });
-    const service = await startService({ app, name, env: { ...env, ...more }, signal });
+    const service = await startService({
+      app,
+      name,
+      env: { ...(await envOf(app)), ...more },
+      signal,
+      release,
+      nodeArgs: options.nodeArgs?.[app] ?? [],
+      ...(options.readyWithinMs === undefined ? {} : { readyWithinMs: options.readyWithinMs }),
+    });
     services.set(name, service);
     return service;
   };
@@ -115,6 +168,7 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
   };
   const provision = async (): Promise<void> => {
     await mersal('migrate', 'deploy');
+    if (options.roles !== false) await mersal('migrate', 'roles');
     await mersal('topics', 'ensure');
     await mersal('tenants', 'seed', '--file', join(directory, 'tenants.json'));
   };
@@ -153,16 +207,21 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
       if (!found) throw new Error(`no restaurant ${restaurantId} in this pipeline`);
       return found;
     },
+    cli: await envOf('cli'),
+    envOf,
     startSender: (name, more) => start('sender', name, { ...more }),
     startIngress: async (name, more) => {
       const own = await choosePort(0);
       await start('ingress', name, { ...more, PORT: String(own) });
       return `http://127.0.0.1:${own}`;
     },
-    restart: (name) => {
+    restart: (name, env) => {
       const started = starts.get(name);
       if (!started) throw new Error(`${name} was never started in this pipeline`);
-      return start(started.app, name, started.more);
+      return start(started.app, name, { ...started.more, ...env });
+    },
+    use: (next) => {
+      release = next;
     },
     mersal,
     reseed: () => mersal('tenants', 'seed', '--file', join(directory, 'tenants.json')),
@@ -175,6 +234,10 @@ export async function startPipeline(options: PipelineOptions): Promise<Pipeline>
 async function allOf(work: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(work);
   for (const one of settled) if (one.status === 'rejected') throw one.reason;
+}
+
+function isRoleOf(app: string): app is keyof typeof ROLES {
+  return Object.hasOwn(ROLES, app);
 }
 
 async function allEngines(given: Partial<EngineAddresses>): Promise<EngineAddresses> {

@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { choosePort } from '@mersal/local';
 import { waitFor } from './wait-for.js';
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+/** Of this checkout. */
+export const THIS_RELEASE = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** One service as it runs in production: a process of its own, reached by its probes and its log. */
 export interface ServiceProcess {
@@ -27,19 +28,23 @@ export async function startService(options: {
   readonly app: string;
   readonly name: string;
   readonly env: Readonly<Record<string, string>>;
+  /** The root of a built checkout. Default: this one. */
+  readonly release?: string;
   /** What is run, from the app's directory. Default `dist/main.js`. */
   readonly entry?: string;
   /** More of Node's own arguments. */
   readonly nodeArgs?: readonly string[];
   /** Wait until /health/ready answers 200. Default true. */
   readonly untilReady?: boolean;
+  /** Default 40,000. */
+  readonly readyWithinMs?: number;
   /** Aborted, it kills the process, whether it is up already or not. */
   readonly signal?: AbortSignal | undefined;
 }): Promise<ServiceProcess> {
   const { app, name, signal } = options;
   signal?.throwIfAborted();
   const port = await choosePort(0);
-  const cwd = join(root, 'apps', app);
+  const cwd = join(options.release ?? THIS_RELEASE, 'apps', app);
   const child: ChildProcess = spawn(
     process.execPath,
     [
@@ -104,7 +109,7 @@ export async function startService(options: {
           return answer?.status === 200;
         },
         {
-          timeoutMs: 40_000,
+          timeoutMs: options.readyWithinMs ?? 40_000,
           describe: () => `${name} to be ready; it said:\n${lines.slice(-20).join('\n')}`,
         },
       );

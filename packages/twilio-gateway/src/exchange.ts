@@ -58,8 +58,9 @@ export function exchange(
   request: ExchangeRequest,
   agent: http.Agent,
   limits: ExchangeLimits,
-  signal?: AbortSignal,
+  options: { readonly signal?: AbortSignal | undefined; readonly onWritten?: (() => void) | undefined } = {},
 ): Promise<ExchangeAnswer> {
+  const { signal, onWritten } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new ExchangeFailure('aborted', false));
     const secure = request.url.protocol === 'https:';
@@ -105,6 +106,7 @@ export function exchange(
         written = () => true;
       });
     });
+    if (onWritten) outgoing.once('finish', onWritten);
     outgoing.on('error', () => fail(stage === 'sent' ? 'reset' : 'connect'));
     outgoing.on('response', (incoming) => {
       statusCode = incoming.statusCode ?? 0;

@@ -108,9 +108,15 @@ export interface ContentGateway {
   fetch(account: ProviderAccount, sid: string): Promise<Answer<ContentRecord | null>>;
 }
 
+export interface SendOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** The whole request was handed to the operating system just now. Not called where it never was. */
+  readonly onWritten?: (() => void) | undefined;
+}
+
 /** The provider, as the engine sees it. No method throws for what the provider or the network did. */
 export interface TwilioGateway {
-  send(account: ProviderAccount, request: SendRequest, signal?: AbortSignal): Promise<SendOutcome>;
+  send(account: ProviderAccount, request: SendRequest, options?: SendOptions): Promise<SendOutcome>;
   /**
    * Messages of one pair of addresses created at or after `since` (compared in whole seconds of the provider's
    * clock: subtract your own allowance for clocks that differ).

@@ -10,6 +10,7 @@ export type {
   OutcomeCause,
   ProviderAccount,
   SendOutcome,
+  SendOptions,
   SendRequest,
   TwilioGateway,
 } from './gateway.js';

@@ -105,9 +105,10 @@ export function createMemoryGateway(options: {
     accepted,
     fail: (fault) => void faults.push(fault),
 
-    async send(account, request, signal) {
-      if (signal?.aborted) return outcome(networkRows.notSent, 'aborted');
+    async send(account, request, options) {
+      if (options?.signal?.aborted) return outcome(networkRows.notSent, 'aborted');
       const fault = faults[0];
+      if (fault?.kind !== 'unreachable') options?.onWritten?.();
       const refused = refusal(account, 'messages');
       if (fault?.kind === 'broken' && fault.accepted && invalid(account, request) === undefined)
         accept(account, request);

@@ -6,6 +6,7 @@ import { type ExchangeAnswer, ExchangeFailure, type ExchangeLimits, exchange } f
 /** What one gateway call learned from the wire; the SDK's own errors have no headers and tell too much. */
 export interface CallTrace {
   readonly signal?: AbortSignal | undefined;
+  readonly onWritten?: (() => void) | undefined;
   answer?: Pick<ExchangeAnswer, 'statusCode' | 'headers'>;
   failure?: ExchangeFailure;
 }
@@ -62,7 +63,7 @@ export class TracedRequestClient extends twilio.RequestClient {
         { method, url, headers, ...(body !== undefined && { body }) },
         agent,
         limits,
-        trace?.signal,
+        trace,
       );
       if (trace) trace.answer = { statusCode: answer.statusCode, headers: answer.headers };
       return { statusCode: answer.statusCode, body: answer.body as TData, headers: answer.headers };

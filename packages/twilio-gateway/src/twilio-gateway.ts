@@ -62,11 +62,11 @@ export function createTwilioGateway(options: TwilioGatewayOptions): TwilioGatewa
   };
 
   return {
-    async send(account, request, signal) {
+    async send(account, request, options) {
       if (!wellFormed(account)) return credentialsOutcome();
       const startedAt = now();
       const clocks = () => ({ elapsedMs: now() - startedAt, wallMs: wallClock() });
-      const trace: CallTrace = { signal };
+      const trace: CallTrace = { ...options };
       const { messages } = clients.get(account);
       try {
         const message = await callTrace.run(trace, () =>

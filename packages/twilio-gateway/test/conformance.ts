@@ -160,8 +160,17 @@ export function conformance(name: string, make: () => Promise<Backend>): void {
       expect(listing.messages.map((message) => message.body)).toEqual(accepted ? [`broken ${how}`] : []);
     });
 
+    test('tells once that a request was written, before it tells how it ended', async () => {
+      const told: string[] = [];
+      const onWritten = (): void => void told.push('written');
+      await backend.gateway.send(accountA, textTo(to, 'hello'), { onWritten }).then(() => told.push('ended'));
+      expect(told).toEqual(['written', 'ended']);
+    });
+
     test('an aborted signal sends nothing', async () => {
-      const outcome = await backend.gateway.send(accountA, textTo(to, 'never'), AbortSignal.abort());
+      const outcome = await backend.gateway.send(accountA, textTo(to, 'never'), {
+        signal: AbortSignal.abort(),
+      });
       expect(outcome).toMatchObject({ class: 'not_sent', cause: 'aborted', countsAttempt: false });
       expect((await list()).messages).toEqual([]);
     });

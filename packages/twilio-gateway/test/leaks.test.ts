@@ -132,7 +132,7 @@ test('an abort, and an error thrown for what the SDK itself refuses, repeat noth
   const aborted = await gateway.send(
     account,
     { from, to, body: text, statusCallback: 'x' },
-    AbortSignal.abort(),
+    { signal: AbortSignal.abort() },
   );
   const refused = await gateway
     // Without a recipient the SDK throws before anything is written.

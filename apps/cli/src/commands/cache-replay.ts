@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Alert,
+  type AlertEnd,
   compareReplay,
   decodeTemplateEvent,
   foldEvents,
@@ -12,7 +13,7 @@ import {
   WINDOW_MS,
 } from '@mersal/cache-windows';
 import { readConfig } from '@mersal/config';
-import { topicNames } from '@mersal/contracts';
+import { READER_GROUPS, topicNames } from '@mersal/contracts';
 import { createConsumer, type KafkaAdmin, type KafkaConnection, type PartitionBatch } from '@mersal/kafka';
 import {
   type Database,
@@ -145,7 +146,7 @@ async function readInto(
   const consumer = createConsumer({
     connection,
     // Nobody else's, and without commits: Kafka forgets it.
-    groupId: `mersal-cache-replay-${randomUUID()}`,
+    groupId: `${READER_GROUPS}${randomUUID()}`,
     topics: [topic],
     onAssigned: async ({ partitions }) =>
       partitions.map((partition) => ({ topic, partition, offset: starts.get(partition) ?? 0n })),
@@ -173,8 +174,8 @@ async function readInto(
 function show(range: Span, read: Read, found: ReplayReport): Report {
   const time = (ms: number | null): string => (ms === null ? 'open' : new Date(ms).toISOString());
   const equal = found.minutesDiffer.length === 0 && found.alertsDiffer.length === 0;
-  const end = (of: { readonly closedAt: number | null } | null): string | null =>
-    of === null ? null : time(of.closedAt);
+  const end = (of: AlertEnd | null): string | null =>
+    of === null ? null : of.closedAt === null ? 'open' : `${time(of.closedAt)}, ${of.cause}`;
   return report(
     {
       from: time(range.from),
@@ -218,7 +219,7 @@ function show(range: Span, read: Read, found: ReplayReport): Report {
         : []),
       ...(found.alertsDiffer.length > 0
         ? [
-            `\n${found.alertsDiffer.length} alerts differ (when each closed):`,
+            `\n${found.alertsDiffer.length} alerts differ (when each closed, and its cause):`,
             table(
               ['opened', 'scope', 'key', 'recorded', 'replayed'],
               found.alertsDiffer

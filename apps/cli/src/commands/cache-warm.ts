@@ -98,6 +98,12 @@ async function chosen(
   const missing = ids.filter((id) => !tenants.some(({ restaurantId }) => restaurantId === id));
   if (missing.length > 0)
     throw new CliError('tenant_unknown', `there is no restaurant ${missing.join(', ')}`, EXIT.usage);
+  const unopened = tenants.filter((tenant) => tenant.unopened).map(({ restaurantId }) => restaurantId);
+  if (unopened.length > 0)
+    throw new CliError(
+      'key_unknown',
+      `the credentials of ${unopened.join(', ')} do not open with these keys`,
+    );
   return tenants;
 }
 

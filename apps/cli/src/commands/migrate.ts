@@ -1,5 +1,5 @@
 import { readConfig } from '@mersal/config';
-import { migrate, migrationStatus } from '@mersal/ledger';
+import { applyRoles, migrate, migrationStatus, ROLES, roleStatements } from '@mersal/ledger';
 import { EXIT } from '../exit-codes.js';
 import { type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
@@ -26,4 +26,15 @@ export async function migrateStatus(env: Environment): Promise<Report> {
     table(['migration', 'state'], rows) + hint,
     pending.length > 0 ? EXIT.attention : EXIT.ok,
   );
+}
+
+/** The roles of least right, and what each may do; `sql`: only shows the statements, for whoever may run them. */
+export async function migrateRoles(env: Environment, { sql }: { readonly sql?: boolean }): Promise<Report> {
+  if (sql) {
+    const statements = roleStatements();
+    return report({ statements }, ['begin', ...statements, 'commit'].map((one) => `${one};`).join('\n'));
+  }
+  const { DATABASE_URL } = readConfig(env, ['DATABASE_URL']);
+  await applyRoles(DATABASE_URL);
+  return report({ roles: ROLES }, `rights given to ${ROLES.join(', ')}`);
 }

@@ -9,8 +9,11 @@ import {
   listReplays,
   readInstallation,
   readReplay,
+  type ReplayHold,
   readTenantNumbers,
   saveReplay,
+  takeReplay,
+  whileHeld,
 } from '@mersal/ledger';
 import { logReaders, Pace, replay, type ReplayParts, spanOf, type Tally } from '@mersal/recovery';
 import { withDatabase } from '../connections.js';
@@ -51,7 +54,8 @@ interface Course {
   readonly ranges: ReadonlyMap<number, OffsetRange>;
   readonly restaurantId: string | undefined;
   readonly asked: Readonly<Record<string, unknown>>;
-  readonly resumed?: { readonly id: string; readonly tally: Tally };
+  /** The id of the one that it goes on with. */
+  readonly resume?: string;
 }
 
 /** Publishes again what the ledger lacks of a part of the log; all else is skipped, with its state. */
@@ -98,41 +102,57 @@ async function carryOut(
   world: ReplayWorld,
   signal: AbortSignal,
 ): Promise<Report> {
-  const id =
-    course.resumed?.id ??
-    (await beginReplay(database, {
-      actor: actor(),
-      asked: course.asked,
-      restaurantId: course.restaurantId ?? null,
-      ranges: course.ranges,
-    }));
+  const { hold, ranges, tally: before } = await held(database, course);
+  const { id } = hold;
+  const onError = (error: unknown): void =>
+    world.writeErr(`mersal: replay ${id} may be lost to another process: ${(error as Error).message}\n`);
   try {
-    const tally = await withKafka(env, database, connection, ({ publisher }) =>
-      replay(
-        {
-          ...parts,
-          publish: (records) => publisher.publish(records),
-          pace: new Pace({ perSecond, signal }),
-          onProgress: async (progress) => {
-            show(world, progress);
-            await saveReplay(database, id, rest(course.ranges, progress.positions), progress.tally);
+    return await whileHeld(database, hold, { onError }, async () => {
+      const tally = await withKafka(env, database, connection, ({ publisher }) =>
+        replay(
+          {
+            ...parts,
+            publish: (records) => publisher.publish(records),
+            pace: new Pace({ perSecond, signal }),
+            onProgress: async (progress) => {
+              show(world, progress);
+              await saveReplay(database, hold, rest(ranges, progress.positions), progress.tally);
+            },
           },
-        },
-        {
-          ranges: course.ranges,
-          restaurantId: course.restaurantId,
-          resumed: course.resumed,
-        },
-      ),
-    );
-    await endReplay(database, id, actor(), tally);
-    return told({ ...tally, id });
+          { ranges, restaurantId: course.restaurantId, resumed: before && { tally: before } },
+        ),
+      );
+      await endReplay(database, hold, actor(), tally);
+      return told({ ...tally, id });
+    });
   } catch (error) {
     world.writeErr(`mersal: replay ${id} did not end; it goes on with: mersal replay --resume ${id}\n`);
     throw error;
   } finally {
     world.terminal?.progress('');
   }
+}
+
+/** In this process's hands. What is left of one that was interrupted may have changed since it was looked at. */
+async function held(
+  database: Database,
+  { asked, ranges, restaurantId, resume }: Course,
+): Promise<{
+  readonly hold: ReplayHold;
+  readonly ranges: Course['ranges'];
+  readonly tally: Tally | undefined;
+}> {
+  if (resume === undefined) {
+    const given = { actor: actor(), asked, restaurantId: restaurantId ?? null, ranges };
+    return { hold: await beginReplay(database, given), ranges, tally: undefined };
+  }
+  const taken = await takeReplay(database, resume, actor());
+  if (!taken) throw running();
+  return { hold: taken.hold, ranges: taken.state.ranges, tally: taken.state.tally };
+}
+
+function running(): CliError {
+  return new CliError('replay_running', 'another process runs that replay: see `mersal replay list`');
 }
 
 /** What was replayed, and what was interrupted. */
@@ -146,6 +166,7 @@ export async function replayList(env: Environment): Promise<Report> {
       ...one.tally,
       begunAt: new Date(one.begunAt).toISOString(),
       endedAt: one.endedAt === null ? null : new Date(one.endedAt).toISOString(),
+      running: one.held,
     }));
     return report(
       { items },
@@ -158,7 +179,7 @@ export async function replayList(env: Environment): Promise<Report> {
           one.restaurantId ?? 'all',
           one.sent,
           one.skipped,
-          one.endedAt ?? 'not: --resume it',
+          one.endedAt ?? (one.running ? 'running' : 'not: --resume it'),
         ]),
         'nothing was replayed yet',
       ),
@@ -218,11 +239,12 @@ async function resumedCourse(database: Database, id: string): Promise<Course> {
   const state = await readReplay(database, id);
   if (!state) throw new CliError('replay_unknown', 'there is no such replay: see `mersal replay list`');
   if (state.endedAt !== null) throw new CliError('replay_ended', 'that replay has ended');
+  if (state.held) throw running();
   return {
     ranges: state.ranges,
     restaurantId: state.restaurantId ?? undefined,
     asked: state.asked,
-    resumed: { id, tally: state.tally },
+    resume: id,
   };
 }
 

@@ -5,10 +5,9 @@ import {
   apiKeyId,
   createKey,
   createTenant,
-  type CredentialKeys,
   type Database,
+  leftAccounts,
   listTenants,
-  parseCredentialKeys,
   readInstallation,
   resumeTenant,
   saveApiKey,
@@ -17,19 +16,25 @@ import {
   suspendByOperator,
   type TenantView,
 } from '@mersal/ledger';
+import type { Logger } from '@mersal/telemetry';
+import { TemplateCache } from '@mersal/template-cache';
 import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
 import { CliError, type Report, report } from '../report.js';
 import type { Environment } from '../settings.js';
 import { table } from '../table.js';
 import { actor, audit } from './audit.js';
+import { credentialKeys } from './credentials.js';
 import { parseTenantFile, type TenantInput, tenantFaults } from './tenant-file.js';
 
 /** What a restaurant's own key may do. */
 export const TENANT_SCOPES: readonly Scope[] = ['send', 'read'];
 
-/** Creates the restaurants of a file with the keys given there, or brings them to what it says. */
-export async function tenantsSeed(env: Environment, file: string): Promise<Report> {
+/**
+ * Creates the restaurants of a file with the keys given there, or brings them to what it says. Templates of accounts that they leave, and
+ * nobody uses any more, are forgotten.
+ */
+export async function tenantsSeed(env: Environment, logger: Logger, file: string): Promise<Report> {
   const keys = credentialKeys(env);
   const tenants = parseTenantFile(
     await readFile(file, 'utf8').catch((error: unknown) => {
@@ -49,6 +54,8 @@ export async function tenantsSeed(env: Environment, file: string): Promise<Repor
       await saveApiKey(database, { key: apiKey, tenant: id, name: 'seed', scopes: TENANT_SCOPES });
       saved.push({ restaurantId: tenant.restaurantId, partition, keyId: apiKeyId(apiKey) });
     }
+    const ids = saved.map(({ restaurantId }) => restaurantId);
+    await forgetTemplates(env, logger, await leftAccounts(database, ids));
     await audit(database, 'tenants.seed', `${saved.length} restaurants`);
     return report(
       { saved },
@@ -58,6 +65,16 @@ export async function tenantsSeed(env: Environment, file: string): Promise<Repor
       ),
     );
   });
+}
+
+async function forgetTemplates(env: Environment, logger: Logger, accounts: readonly string[]): Promise<void> {
+  if (accounts.length === 0) return;
+  const cache = new TemplateCache({ env: { ...env, KAFKA_BROKERS: '' }, logger });
+  try {
+    for (const account of accounts) await cache.purgeAccount(account);
+  } finally {
+    await cache.close();
+  }
 }
 
 export async function tenantsCreate(env: Environment, given: TenantInput): Promise<Report> {
@@ -138,11 +155,6 @@ export async function tenantsResume(env: Environment, restaurantId: string): Pro
       throw new CliError('restaurant_unknown', `there is no restaurant ${restaurantId}`);
     return report({ restaurantId, status: 'active' }, `${restaurantId}: goes on`);
   });
-}
-
-function credentialKeys(env: Environment): CredentialKeys {
-  const config = readConfig(env, ['CREDENTIALS_KEY', 'CREDENTIALS_KEYS_OLD']);
-  return parseCredentialKeys(config.CREDENTIALS_KEY, config.CREDENTIALS_KEYS_OLD);
 }
 
 async function partitionsOf(env: Environment, database: Database): Promise<number> {

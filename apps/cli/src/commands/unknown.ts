@@ -1,5 +1,5 @@
 import { joinMessageId } from '@mersal/contracts';
-import { createPostgresLedger, type UnknownDecision } from '@mersal/ledger';
+import { createPostgresLedger, type Ledger, type UnknownDecision, type UnknownEntry } from '@mersal/ledger';
 import { withDatabase } from '../connections.js';
 import { EXIT } from '../exit-codes.js';
 import { CliError, type Report, report } from '../report.js';
@@ -8,7 +8,7 @@ import { table } from '../table.js';
 import { actor } from './audit.js';
 import { findMessage, findTenant } from './find.js';
 
-const MOST = 1_000;
+const PAGE = 1_000;
 /** As an operator says it, and as the ledger has it. */
 const DECISIONS: Readonly<Record<string, UnknownDecision>> = {
   sent: 'sent',
@@ -20,11 +20,12 @@ const DECISIONS: Readonly<Record<string, UnknownDecision>> = {
 export async function unknownList(env: Environment, restaurantId?: string): Promise<Report> {
   return withDatabase(env, async (database) => {
     const tenant = restaurantId === undefined ? null : await findTenant(database, restaurantId);
-    const entries = await createPostgresLedger(database).listUnknown(tenant, MOST);
-    const items = entries.map(({ u, tag, tenant: _tenant, ...entry }) => ({
-      id: joinMessageId(u, tag),
-      ...entry,
-    }));
+    const items = (await everyUnknown(createPostgresLedger(database), tenant)).map(
+      ({ u, tag, tenant: _tenant, place: _place, ...entry }) => ({
+        id: joinMessageId(u, tag),
+        ...entry,
+      }),
+    );
     const text = table(
       ['message', 'restaurant', 'attempt', 'began', 'unknown since', 'waits for'],
       items.map((one) => [
@@ -39,6 +40,18 @@ export async function unknownList(env: Environment, restaurantId?: string): Prom
     );
     return report({ items }, text, items.some((one) => one.undecided) ? EXIT.attention : EXIT.ok);
   });
+}
+
+async function everyUnknown(
+  ledger: Pick<Ledger, 'listUnknown'>,
+  tenant: number | null,
+): Promise<readonly UnknownEntry[]> {
+  const all: UnknownEntry[] = [];
+  for (;;) {
+    const page = await ledger.listUnknown(tenant, PAGE, all.at(-1)?.place);
+    all.push(...page);
+    if (page.length < PAGE) return all;
+  }
 }
 
 /** What the operator found out at the provider. `not-sent` sends it again. */

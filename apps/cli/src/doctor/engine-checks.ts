@@ -1,6 +1,7 @@
 import { catalogue, ConfigError, readConfig, type VariableName } from '@mersal/config';
 import { topicNames } from '@mersal/contracts';
-import { migrationStatus, readInstallation } from '@mersal/ledger';
+import { migrationStatus, readInstallation, WHAT_TO_DO_INSTEAD } from '@mersal/ledger';
+import { redisTls } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
 import { Redis } from 'ioredis';
 import { topicDrifts, wantedTopics } from '../commands/topics.js';
@@ -78,27 +79,25 @@ export function checkPartitions(env: Environment, logger: Logger): Promise<Findi
   return examineThrough('postgres', name, async () => {
     const { WHATSAPP_SEND_QUEUE_NAME: queue } = readConfig(env, ['WHATSAPP_SEND_QUEUE_NAME']);
     const agreed = await withDatabase(env, (database) => readInstallation(database, queue));
-    const topic = topicNames(queue).send;
+    const { send, retry, callbacks } = topicNames(queue);
     const there = await withAdmin(
       kafkaConnection(env, logger),
-      (admin) => admin.partitionCount(topic),
+      (admin) => admin.partitionCounts([send, retry, callbacks]),
       3_000,
     );
-    return agreed.partitions === there
-      ? ok(name, `${there}, in Kafka and in the ledger`)
-      : bad(
-          name,
-          `${topic} has ${there}, the ledger has ${agreed.partitions}`,
-          'stop the senders; growing it means a new queue name after a drain',
-        );
+    const other = [...there].find(([, count]) => count !== agreed.partitions);
+    return other === undefined
+      ? ok(name, `${agreed.partitions}, in Kafka and in the ledger`)
+      : bad(name, `${other[0]} has ${other[1]}, the ledger has ${agreed.partitions}`, WHAT_TO_DO_INSTEAD);
   });
 }
 
 export async function checkRedis(env: Environment): Promise<[reachable: Finding, clock: Finding]> {
   let clock: Finding = unknown('redis clock', 'Redis cannot be asked', 'see the finding on Redis');
   const reachable = await examine('redis', 'start Redis, and look at REDIS_URL', async () => {
-    const { REDIS_URL } = readConfig(env, ['REDIS_URL']);
+    const { REDIS_URL, REDIS_TLS_CA } = readConfig(env, ['REDIS_URL', 'REDIS_TLS_CA']);
     const redis = new Redis(REDIS_URL, {
+      ...redisTls(REDIS_URL, REDIS_TLS_CA),
       lazyConnect: true,
       connectTimeout: 3_000,
       commandTimeout: 3_000,

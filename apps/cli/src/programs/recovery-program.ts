@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { deadGroups, deadList, deadShow } from '../commands/dead.js';
 import { deadDiscard, type DiscardChoice } from '../commands/dead-discard.js';
 import { deadRedrive, type RedriveChoice } from '../commands/dead-redrive.js';
+import { type EraseChoice, eraseData } from '../commands/erase.js';
 import { type ReplayChoice, replayList, replayLog, type ReplayWorld } from '../commands/replay.js';
+import { restoreBegin, restoreFinish } from '../commands/restore.js';
 import type { DeadChoice } from '../recovery/dead-selection.js';
 import type { Report } from '../report.js';
 import type { Environment } from '../settings.js';
@@ -17,7 +19,7 @@ export interface RecoveryProgram extends ReplayWorld {
 /** Messages published a second: 10,000 take 50 s. */
 const RATE = '200';
 
-/** `mersal dead` and `mersal replay`. */
+/** `mersal dead`, `mersal replay`, `mersal erase` and `mersal restore`. */
 export function addRecovery(program: Command, world: RecoveryProgram): void {
   const { env, kafka, show } = world;
   const dead = program.command('dead').description('messages given up, and records that became none');
@@ -75,4 +77,28 @@ export function addRecovery(program: Command, world: RecoveryProgram): void {
     .command('list')
     .description('what was replayed, and what was interrupted')
     .action(async () => show(await replayList(env())));
+
+  program
+    .command('erase')
+    .description(
+      'erase what a restaurant sent to one recipient, or all of it; exits 3 when messages have to end first',
+    )
+    .requiredOption('--restaurant <restaurant>', 'whose messages')
+    .option('--recipient <number>', 'to this number, +… (default: to all; it has to be paused or suspended)')
+    .option('--dry-run', 'only count')
+    .option('--yes', 'do not ask')
+    .action(async (given: EraseChoice) => show(await eraseData(env(), given, world)));
+
+  const restore = program.command('restore').description('a ledger that came back from a backup');
+  restore
+    .command('begin')
+    .description('before any service is started on it: a new incarnation, everything is paused')
+    .action(async () => show(await restoreBegin(env())));
+  restore
+    .command('finish')
+    .description(
+      'with the senders running: outcomes are told from the log, what is in doubt is asked of the provider, sending goes on',
+    )
+    .option('--wait <seconds>', 'for the senders to file what the log has', '600')
+    .action(async (given: { wait: string }) => show(await restoreFinish(env(), kafka(), given, world)));
 }

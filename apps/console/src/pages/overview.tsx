@@ -3,7 +3,7 @@ import { count, duration } from '../format.js';
 import type { LiveState } from '../live.js';
 import { Fault, Status, Table, Tile } from '../parts.jsx';
 import { link } from '../route.js';
-import type { RestaurantLoad } from '../types.js';
+import type { Latency, OpenBreaker, Quantiles, RestaurantLoad } from '../types.js';
 
 /** A head that waits this long is not a burst any more, in ms. */
 const LONG_MS = 60_000;
@@ -66,6 +66,29 @@ export function OverviewPage({ live }: { readonly live: LiveState }) {
           />
         )}
       </section>
+      <LatencyTable of={now.latency} />
+      <section>
+        <h2>Breakers that are not closed</h2>
+        <Table<OpenBreaker>
+          rows={now.breakers}
+          rowKey={(row) => `${row.accountSid}/${row.state}`}
+          empty="None: the provider answers."
+          columns={[
+            { name: 'Of', cell: (row) => row.accountSid ?? 'the provider' },
+            { name: 'State', cell: (row) => <Status of={row.state === 'open' ? 'open' : 'half-open'} /> },
+            {
+              name: 'For',
+              number: true,
+              cell: (row) => duration(Math.max(0, Date.parse(now.at) - Date.parse(row.since))),
+            },
+            { name: 'Seen by', cell: (row) => <bdi>{row.instances.join(', ')}</bdi> },
+            {
+              name: 'Restaurants',
+              cell: (row) => <bdi>{row.accountSid === null ? 'all' : row.restaurantIds.join(', ')}</bdi>,
+            },
+          ]}
+        />
+      </section>
       <section>
         <h2>Restaurants with most to send</h2>
         <Table<RestaurantLoad>
@@ -106,5 +129,37 @@ export function OverviewPage({ live }: { readonly live: LiveState }) {
         />
       </section>
     </>
+  );
+}
+
+function LatencyTable({ of }: { readonly of: Latency | null }) {
+  const rows =
+    of === null
+      ? []
+      : [
+          { name: 'From the POST to the provider', ...of.wait },
+          { name: 'The provider’s answer', ...of.call },
+        ];
+  const time = (name: string, at: (row: Quantiles) => number | null) => ({
+    name,
+    number: true,
+    cell: (row: Quantiles) => duration(at(row)),
+  });
+  return (
+    <section>
+      <h2>How long it takes, over the last minute</h2>
+      <Table<Quantiles & { readonly name: string }>
+        rows={rows}
+        rowKey={(row) => row.name}
+        empty="Not known: no sender tells of it. See whether one runs."
+        columns={[
+          { name: 'What', cell: (row) => row.name },
+          time('p50: half within', (row) => row.p50Ms),
+          time('p95', (row) => row.p95Ms),
+          time('p99', (row) => row.p99Ms),
+          { name: 'How many', number: true, cell: (row) => count(row.count) },
+        ]}
+      />
+    </section>
   );
 }

@@ -5,15 +5,16 @@ import type { LiveState } from '../live.js';
 import { useLoaded } from '../loading.js';
 import { Action, Fault, Status, Table } from '../parts.jsx';
 import { link } from '../route.js';
-import type { Pause, UnknownEntry } from '../types.js';
+import type { Page, Pause, UnknownEntry } from '../types.js';
 
 const EVERY_MS = 3_000;
+const SHOWN = 100;
 
 /** What waits for somebody: outcomes to decide on, suspended restaurants, pauses. */
 export function TroublePage({ live }: { readonly live: LiveState }) {
   const unknown = useLoaded(
     'unknown',
-    () => get<{ readonly items: readonly UnknownEntry[] }>('/api/unknown?limit=100'),
+    () => get<Page<UnknownEntry>>(`/api/unknown?limit=${SHOWN}`),
     EVERY_MS,
   );
   const pauses = useLoaded(
@@ -74,6 +75,12 @@ export function TroublePage({ live }: { readonly live: LiveState }) {
             },
           ]}
         />
+        {typeof unknown.data?.next === 'string' && (
+          <p class="muted">
+            There are more than these {SHOWN}: the next ones come as these are decided, and{' '}
+            <code>mersal unknown list</code> tells all of them.
+          </p>
+        )}
       </section>
       <section>
         <h2>Suspended restaurants</h2>

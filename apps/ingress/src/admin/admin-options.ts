@@ -1,5 +1,6 @@
 import type { CredentialKeys, Database, Ledger, Principal } from '@mersal/ledger';
 import { FIRST_ADMIN_ID } from '../auth/principals.js';
+import type { LeftTemplates } from '../tenants/left-templates.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 
 export interface AdminOptions {
@@ -16,6 +17,7 @@ export interface AdminOptions {
   >;
   readonly keys: CredentialKeys;
   readonly tenants: Pick<TenantDirectory, 'forget'>;
+  readonly templates: Pick<LeftTemplates, 'purge'>;
   readonly partitions: number;
   /** Longest wait for the database, in ms. */
   readonly timeoutMs: number;

@@ -1,6 +1,7 @@
 import type { Routes } from '../routes.js';
 import type { AdminOptions } from './admin-options.js';
 import { auditRoute } from './audit-route.js';
+import { erasureRoutes } from './erasure-routes.js';
 import { keyRoutes } from './key-routes.js';
 import { pauseRoutes } from './pause-routes.js';
 import { suppressionRoutes } from './suppression-routes.js';
@@ -14,5 +15,6 @@ export function adminRoutes(routes: Routes, options: AdminOptions): void {
   pauseRoutes(routes, options);
   unknownRoutes(routes, options);
   suppressionRoutes(routes, options);
+  erasureRoutes(routes, options);
   auditRoute(routes, options);
 }

@@ -21,11 +21,11 @@ export function toPage<Row, Item>(
   rows: readonly Row[],
   limit: number,
   item: (row: Row) => Item,
-  cursorOf: (row: Row) => string,
+  placeOf: (row: Row) => string,
 ): { readonly items: Item[]; readonly next: string | null } {
   const page = rows.slice(0, limit);
   const last = page.at(-1);
-  const next = rows.length > limit && last !== undefined ? encode(cursorOf(last)) : null;
+  const next = rows.length > limit && last !== undefined ? cursorOf(placeOf(last)) : null;
   return { items: page.map(item), next };
 }
 
@@ -33,12 +33,31 @@ export function toPage<Row, Item>(
 export function readCursor(cursor: string | undefined, form: RegExp): RegExpExecArray | undefined {
   if (cursor === undefined) return undefined;
   const match = form.exec(Buffer.from(cursor, 'base64url').toString('utf8'));
-  if (match && encode(match[0]) === cursor) return match;
+  if (match && cursorOf(match[0]) === cursor) return match;
   throw new Problem('validation_failed', {
     errors: [{ pointer: '/cursor', code: 'wrong_form', message: 'must be a cursor as `next` gave it' }],
   });
 }
 
-function encode(text: string): string {
-  return Buffer.from(text, 'utf8').toString('base64url');
+/** A place as callers carry it. */
+export function cursorOf(place: string): string {
+  return Buffer.from(place, 'utf8').toString('base64url');
+}
+
+/** A message's place in a list: when, by the list's own clock and unit, and its id. */
+export interface MessagePlace {
+  readonly at: number;
+  readonly u: string;
+}
+
+const MESSAGE_PLACE = /^(\d{1,16})\.([0-9a-f]{32})$/;
+
+export function messagePlaceText({ at, u }: MessagePlace): string {
+  return `${at}.${u}`;
+}
+
+/** Undefined without a cursor. Throws a Problem where it is none of a message's place. */
+export function readMessagePlace(cursor: string | undefined): MessagePlace | undefined {
+  const [, at, u] = readCursor(cursor, MESSAGE_PLACE) ?? [];
+  return at === undefined || u === undefined ? undefined : { at: Number(at), u };
 }

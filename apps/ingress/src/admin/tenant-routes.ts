@@ -31,7 +31,7 @@ type Params = { Params: z.infer<typeof params> };
 
 /** /api/tenants: restaurants with their limits. Credentials go in and never come out. */
 export function tenantRoutes({ app, auth, unchecked }: Routes, options: AdminOptions): void {
-  const { database, keys, tenants, partitions, timeoutMs } = options;
+  const { database, keys, tenants, templates, partitions, timeoutMs } = options;
   const ask = <T>(work: Promise<T>): Promise<T> => within('ledger', timeoutMs, work);
   const shared = { tags: ['restaurants'], security: [{ key: [] }] };
   const always = ['unauthorized', 'forbidden', 'store_unavailable'] as const;
@@ -126,7 +126,7 @@ export function tenantRoutes({ app, auth, unchecked }: Routes, options: AdminOpt
       operationId: 'updateTenant',
       summary: 'Change limits, numbers or credentials',
       description:
-        "New credentials lift a suspension that the provider's answers brought about, not an operator's.",
+        "New credentials lift a suspension that the provider's answers brought about, not an operator's. Another account makes the cache forget the templates of the one before, unless another restaurant uses it.",
       params,
       body: tenantChangeBody,
       response: {
@@ -142,7 +142,9 @@ export function tenantRoutes({ app, auth, unchecked }: Routes, options: AdminOpt
         ...(authToken === undefined ? {} : { credentials: { accountSid, authToken } }),
       };
       const by = actorOf(principalOf(request));
-      return changed(restaurantId, await ask(updateTenant(database, keys, restaurantId, change, by)));
+      const body = changed(restaurantId, await ask(updateTenant(database, keys, restaurantId, change, by)));
+      if (accountSid !== undefined) await templates.purge(restaurantId);
+      return body;
     },
   });
 

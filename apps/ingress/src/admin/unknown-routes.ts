@@ -1,5 +1,5 @@
 import { joinMessageId, parseMessageId } from '@mersal/contracts';
-import { readTenantView, tenantOfMessage } from '@mersal/ledger';
+import { readTenantView, tenantOfMessage, type UnknownEntry } from '@mersal/ledger';
 import { z } from 'zod';
 import { principalOf } from '../auth/authenticate.js';
 import { type Fault, Problem } from '../problems/problem.js';
@@ -9,10 +9,11 @@ import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import { readBody } from './admin-body.js';
 import { type AdminOptions, actorOf } from './admin-options.js';
+import { messagePlaceText, pageOf, pageQuery, readMessagePlace, toPage } from './page.js';
 import { restaurantIdText } from './tenant-body.js';
 
 const MOST_LISTED = 1_000;
-const listQuery = z.object({
+const listQuery = pageQuery.extend({
   restaurantId: restaurantIdText.describe("one restaurant's only").optional(),
   limit: z.coerce.number().int().min(1).max(MOST_LISTED).default(100),
 });
@@ -23,10 +24,6 @@ const entrySchema = z.object({
   startedAt: timeText.nullable(),
   since: timeText,
   undecided: z.boolean().describe('an operator has to decide; false: reconciliation is still looking'),
-});
-const listAnswer = z.object({
-  items: z.array(entrySchema).describe('the longest waiting first'),
-  more: z.boolean().describe('there are more than these: they come once these are resolved'),
 });
 const params = z.object({ id: z.string() });
 const resolveBody = z.strictObject({
@@ -56,28 +53,21 @@ export function unknownRoutes({ app, auth, unchecked }: Routes, options: AdminOp
       summary: 'Messages with an unknown outcome',
       querystring: listQuery,
       response: {
-        200: listAnswer,
+        200: pageOf(entrySchema, 'the longest waiting first'),
         ...problemResponses('validation_failed', 'not_found', ...always),
       },
     },
     handler: async (request) => {
-      const { restaurantId, limit } = request.query;
+      const { restaurantId, limit, cursor } = request.query;
+      const after = readMessagePlace(cursor);
       let tenant: number | null = null;
       if (restaurantId !== undefined) {
         const view = await ask(readTenantView(database, restaurantId));
         if (!view) throw new Problem('not_found');
         tenant = view.id;
       }
-      const found = await ask(ledger.listUnknown(tenant, limit + 1));
-      return {
-        items: found.slice(0, limit).map(({ u, tag, tenant: _tenant, startedAt, since, ...entry }) => ({
-          id: joinMessageId(u, tag),
-          ...entry,
-          startedAt: startedAt === null ? null : new Date(startedAt).toISOString(),
-          since: new Date(since).toISOString(),
-        })),
-        more: found.length > limit,
-      };
+      const found = await ask(ledger.listUnknown(tenant, limit + 1, after));
+      return toPage(found, limit, shown, ({ place }) => messagePlaceText(place));
     },
   });
 
@@ -115,4 +105,23 @@ function sidRelations({ sid, decision }: Readonly<Record<string, unknown>>): Fau
   return sid !== undefined && decision !== 'sent'
     ? [{ pointer: '/sid', code: 'not_allowed', message: 'a sid belongs to a message that was sent' }]
     : [];
+}
+
+function shown({
+  u,
+  tag,
+  restaurantId,
+  attempt,
+  startedAt,
+  since,
+  undecided,
+}: UnknownEntry): z.infer<typeof entrySchema> {
+  return {
+    id: joinMessageId(u, tag),
+    restaurantId,
+    attempt,
+    startedAt: startedAt === null ? null : new Date(startedAt).toISOString(),
+    since: new Date(since).toISOString(),
+    undecided,
+  };
 }

@@ -2,6 +2,7 @@ import type { Principal, Scope } from '@mersal/ledger';
 import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify';
 import { CONSOLE_HEADER, sessionOf, type Sessions } from '../console/sessions.js';
 import { Problem } from '../problems/problem.js';
+import { callerAddress } from './caller-address.js';
 import type { KeyUses } from './key-uses.js';
 import type { Principals } from './principals.js';
 import type { WrongKeys } from './wrong-keys.js';
@@ -21,7 +22,7 @@ export function requireKey(check: KeyCheck, ...scopes: readonly Scope[]): onRequ
     const { authorization } = request.headers;
     const key = authorization === undefined ? keyOfSession(check, request) : BEARER.exec(authorization)?.[1];
     if (authorization === undefined && key === undefined) throw unauthorized('Bearer realm="mersal"');
-    request.principal = await principalOfKey(check, key, request.ip, scopes);
+    request.principal = await principalOfKey(check, key, callerAddress(request), scopes);
   };
 }
 

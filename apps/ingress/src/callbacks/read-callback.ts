@@ -9,6 +9,7 @@ export interface CallbackTarget {
   readonly messageId: string;
   readonly attempt: string;
   readonly accountSid: string;
+  readonly contentSid?: string | undefined;
 }
 
 export type ReadCallback =
@@ -31,6 +32,7 @@ export function readCallback(target: CallbackTarget, form: CallbackForm, receive
     sid: textOf(form, 'MessageSid') ?? textOf(form, 'SmsSid'),
     status,
     receivedAt,
+    ...(target.contentSid === undefined ? {} : { contentSid: target.contentSid }),
     ...(Number.isInteger(errorCode) && errorCode > 0 ? { errorCode } : {}),
   });
   return parsed.success ? { kind: 'callback', callback: parsed.data } : { kind: 'malformed' };

@@ -30,6 +30,7 @@ const query = z.object({
   message: z.string().min(1).max(64),
   attempt: z.string().min(1).max(6),
   account: z.string().min(3).max(64),
+  content: z.string().min(3).max(64).optional(),
   traceparent: z.string().max(64).optional(),
 });
 
@@ -87,6 +88,7 @@ export function statusCallbackRoute({ app, unchecked }: Routes, options: StatusC
         messageId: named.data.message,
         attempt: named.data.attempt,
         accountSid: account,
+        contentSid: named.data.content,
       };
       const read = readCallback(target, form, options.wallClock());
       if (read.kind !== 'callback') {

@@ -1,11 +1,20 @@
 import { fileURLToPath } from 'node:url';
-import { type Database, type Ledger, readRateMode, readRestaurantLoads } from '@mersal/ledger';
+import {
+  type Database,
+  type Ledger,
+  readBreakers,
+  readLatency,
+  readRateMode,
+  readRestaurantLoads,
+} from '@mersal/ledger';
+import { LATENCY_WINDOW_MS } from '@mersal/delivery';
 import type { KeyCheck } from '../auth/authenticate.js';
 import { sharedRead } from '../metrics/shared-read.js';
 import { within } from '../requests/deadline.js';
 import type { Routes } from '../routes.js';
 import type { Settings } from '../settings.js';
 import { liveRoute } from './live-route.js';
+import { quantilesOf } from './quantiles.js';
 import { sessionRoutes } from './session-routes.js';
 import type { Sessions } from './sessions.js';
 import { consoleFiles } from './static-files.js';
@@ -30,6 +39,7 @@ export interface ConsoleOptions {
 /** The build of apps/console, where nothing else is named. */
 const BUILT = fileURLToPath(new URL('../../../console/dist', import.meta.url));
 const MOST_RESTAURANTS = 50;
+const MOST_BREAKERS = 50;
 /** How old what is shown may be, in ms: whoever looks shares one read. */
 const MAX_AGE_MS = { live: 900, restaurants: 3_000, keys: 5_000 };
 
@@ -48,13 +58,15 @@ export function composeConsole(routes: Routes, options: ConsoleOptions): void {
   );
   const read = sharedRead(
     async () => {
-      const [queue, cache, vitals, pauses, mode, loads] = await Promise.all([
+      const [queue, cache, vitals, pauses, mode, loads, breakers, latency] = await Promise.all([
         options.countQueue(),
         options.countCache(),
         ledger.readVitals(owned),
         ledger.readPauses(),
         readRateMode(database),
         restaurants(),
+        readBreakers(database, MOST_BREAKERS),
+        readLatency(database),
       ]);
       return {
         at: new Date(wallClock()).toISOString(),
@@ -64,6 +76,12 @@ export function composeConsole(routes: Routes, options: ConsoleOptions): void {
         rate: { mode, perSecond: settings.GLOBAL_RATE_PER_SECOND },
         openAlerts: cache.alerts.filter(({ state }) => state === 'open').length,
         pauses: pauses.length,
+        latency: latency && {
+          windowMs: LATENCY_WINDOW_MS,
+          wait: quantilesOf(latency.wait),
+          call: quantilesOf(latency.call),
+        },
+        breakers: breakers.map(({ since, ...one }) => ({ ...one, since: new Date(since).toISOString() })),
       };
     },
     MAX_AGE_MS.live,

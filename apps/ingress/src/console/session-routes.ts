@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { readBody } from '../admin/admin-body.js';
 import { type KeyCheck, principalOfKey } from '../auth/authenticate.js';
+import { callerAddress } from '../auth/caller-address.js';
 import type { Routes } from '../routes.js';
 import { sessionCookie, type Sessions } from './sessions.js';
 
@@ -22,7 +23,7 @@ export function sessionRoutes({ app, auth, unchecked }: Routes, options: Session
   const shown = { traceUrl: traceUrl ?? null };
   app.post('/console/session', { ...hidden, ...unchecked }, async (request, reply) => {
     const { key } = readBody(body, request.body);
-    await principalOfKey(check, key, request.ip, ['admin']);
+    await principalOfKey(check, key, callerAddress(request), ['admin']);
     return reply.header('set-cookie', sessionCookie(sessions.seal(key), secure)).send(shown);
   });
   app.get('/console/session', { ...hidden, onRequest: auth('admin') }, () => shown);

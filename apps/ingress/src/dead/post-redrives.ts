@@ -91,6 +91,11 @@ export function redriveRoutes({ app, auth }: Routes, options: RedriveRoutesOptio
       const bounded = { ...filter, to: filter.to ?? Number(clock?.['now']) };
       const actor = actorOf(principalOf(request));
       const from = cursor === undefined ? undefined : decodePlace(cursor);
+      const subject = ids ? ids.join(',').slice(0, 500) : (code ?? 'all');
+      const { restaurantId, from: since, to } = request.body;
+      const asked = { restaurantId, from: since, to, priority };
+      // Before anything is published: whoever put messages back is known even where this ends before its own end.
+      if (!dryRun) await database.run(auditRow(actor, 'dead.redrive', subject, asked));
       const done = await redrive<DeadPlace>(
         {
           list: (after, most) => ledger.listDead(bounded, { most, order: 'oldest', after }),
@@ -103,12 +108,7 @@ export function redriveRoutes({ app, auth }: Routes, options: RedriveRoutesOptio
         from,
       );
       const { next, ...tally } = done;
-      if (!dryRun) {
-        const subject = ids ? ids.join(',').slice(0, 500) : (code ?? 'all');
-        const { restaurantId, from: since, to } = request.body;
-        const detail = { restaurantId, from: since, to, priority, ...tally };
-        await database.run(auditRow(actor, 'dead.redriven', subject, detail));
-      }
+      if (!dryRun) await database.run(auditRow(actor, 'dead.redriven', subject, { ...asked, ...tally }));
       return { ...tally, next: next === undefined ? null : encodePlace(next) };
     },
   });

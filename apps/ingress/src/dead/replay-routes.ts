@@ -12,12 +12,14 @@ import type { Replays } from './replays.js';
 export interface ReplayRoutesOptions {
   readonly database: Database;
   readonly tenants: Pick<TenantDirectory, 'find'>;
-  readonly replays: Pick<Replays, 'begin' | 'carryOut'>;
+  readonly replays: Pick<Replays, 'begin' | 'resume'>;
 }
 
 const replaySchema = z.object({
   id: z.string(),
-  state: z.enum(['running', 'ended']).describe('running: or interrupted, where `savedAt` stands still'),
+  state: z
+    .enum(['running', 'interrupted', 'ended'])
+    .describe('interrupted: no process runs it, and it can be resumed'),
   by: z.string(),
   restaurantId: z.string().nullable(),
   matched: z.int(),
@@ -43,7 +45,7 @@ function replayBody(state: ReplayState): z.infer<typeof replaySchema> {
   const time = (ms: number): string => new Date(ms).toISOString();
   return {
     id: state.id,
-    state: state.endedAt === null ? 'running' : 'ended',
+    state: state.endedAt !== null ? 'ended' : state.held ? 'running' : 'interrupted',
     by: state.actor,
     restaurantId: state.restaurantId,
     ...state.tally,
@@ -87,14 +89,7 @@ export function replayRoutes({ app, auth }: Routes, options: ReplayRoutesOptions
       if (resume !== undefined) {
         const state = await read(resume);
         if (state.endedAt !== null) throw new Problem('conflict', { detail: 'that replay has ended' });
-        const { ranges, tally } = state;
-        replays.carryOut({
-          id: resume,
-          actor,
-          ranges,
-          restaurantId: state.restaurantId ?? undefined,
-          resumed: { tally },
-        });
+        await replays.resume(resume, actor);
       } else if (from !== undefined) {
         if (restaurantId !== undefined && (await tenants.find(restaurantId)) === undefined)
           throw new Problem('not_found');

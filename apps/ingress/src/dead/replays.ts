@@ -4,8 +4,11 @@ import {
   type Database,
   endReplay,
   type Ledger,
+  type ReplayHold,
   readTenantNumbers,
   saveReplay,
+  takeReplay,
+  whileHeld,
 } from '@mersal/ledger';
 import { logReaders, Pace, replay, spanOf, type Tally } from '@mersal/recovery';
 import type { Logger } from '@mersal/telemetry';
@@ -31,8 +34,8 @@ export interface ReplayWish {
   readonly restaurantId?: string | undefined;
 }
 
-export interface ReplayCourse {
-  readonly id: string;
+interface ReplayCourse {
+  readonly hold: ReplayHold;
   readonly actor: string;
   readonly ranges: ReadonlyMap<number, OffsetRange>;
   readonly restaurantId: string | undefined;
@@ -64,23 +67,40 @@ export class Replays {
     const ranges = await this.span(wish);
     this.#requireIdle();
     const { actor, from, to, restaurantId } = wish;
-    const id = await beginReplay(this.#options.database, {
+    const hold = await beginReplay(this.#options.database, {
       actor,
       asked: { from: new Date(from).toISOString(), to, restaurant: restaurantId },
       restaurantId: restaurantId ?? null,
       ranges,
     });
-    this.carryOut({ id, actor, ranges, restaurantId });
-    return id;
+    await this.#carryOut({ hold, actor, ranges, restaurantId });
+    return hold.id;
   }
 
-  /** Goes on in the background. */
-  carryOut(course: ReplayCourse): void {
+  /** Goes on with one that was interrupted. */
+  async resume(id: string, actor: string): Promise<void> {
     this.#requireIdle();
-    const { logger } = this.#options;
-    this.#running = this.#run(course)
+    const taken = await takeReplay(this.#options.database, id, actor);
+    if (!taken) throw new Problem('conflict', { detail: 'another process runs that replay' });
+    const { hold, state } = taken;
+    const { ranges, tally } = state;
+    const restaurantId = state.restaurantId ?? undefined;
+    await this.#carryOut({ hold, actor, ranges, restaurantId, resumed: { tally } });
+  }
+
+  /** In the background. What can not begin here is let go, for another to resume. */
+  async #carryOut(course: ReplayCourse): Promise<void> {
+    const { logger, database } = this.#options;
+    const onError = (error: unknown): void =>
+      logger.warn({ err: error, replay: course.hold.id }, 'a replay may be lost to another process');
+    if (this.#running || this.#ended.signal.aborted)
+      return whileHeld(database, course.hold, { onError }, async () => this.#requireIdle());
+    this.#running = whileHeld(database, course.hold, { onError }, () => this.#run(course))
       .catch((error: unknown) => {
-        logger.error({ err: error, replay: course.id }, 'a replay did not end; it can be resumed by its id');
+        logger.error(
+          { err: error, replay: course.hold.id },
+          'a replay did not end; it can be resumed by its id',
+        );
       })
       .finally(() => {
         this.#running = undefined;
@@ -92,7 +112,7 @@ export class Replays {
     await this.#running;
   }
 
-  async #run({ id, actor, ranges, restaurantId, resumed }: ReplayCourse): Promise<void> {
+  async #run({ hold, actor, ranges, restaurantId, resumed }: ReplayCourse): Promise<void> {
     const { connection, topics, database, ledger, publisher, logger, wallClock } = this.#options;
     const { signal } = this.#ended;
     const tally = await replay(
@@ -106,7 +126,7 @@ export class Replays {
         onProgress: ({ positions, tally: soFar }) =>
           saveReplay(
             database,
-            id,
+            hold,
             new Map(
               [...ranges].map(([partition, range]) => [
                 partition,
@@ -118,8 +138,8 @@ export class Replays {
       },
       { ranges, restaurantId, resumed },
     );
-    await endReplay(database, id, actor, tally);
-    logger.info({ replay: id, sent: tally.sent, skipped: tally.skipped }, 'a replay ended');
+    await endReplay(database, hold, actor, tally);
+    logger.info({ replay: hold.id, sent: tally.sent, skipped: tally.skipped }, 'a replay ended');
   }
 
   #requireIdle(): void {

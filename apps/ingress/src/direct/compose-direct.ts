@@ -1,15 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import {
   type Clock,
   databaseRateGroup,
+  Latency,
   leaseMs,
   NumberPace,
   Pacer,
   RateGroup,
+  reportBreakers,
+  reportLatency,
   systemClock,
   Templates,
 } from '@mersal/delivery';
 import { Breakers } from '@mersal/lanes';
-import { type CredentialKeys, type Database, type Ledger, readTenants } from '@mersal/ledger';
+import {
+  type CredentialKeys,
+  type Database,
+  type Ledger,
+  readTenants,
+  tellBreakers,
+  tellLatency,
+} from '@mersal/ledger';
 import type { Releases } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, createKeyedRate, createUnlimitedRate } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
@@ -32,14 +43,23 @@ export async function composeDirect(
   stores: DirectStores,
   releases: Releases,
 ): Promise<DirectSends> {
-  const { database, ledger, keys, logger, metrics } = stores;
+  const { database, ledger, keys, logger } = stores;
   const clock: Clock = systemClock;
   const now = () => clock.now();
+  const latency = new Latency(now);
+  const metrics = latency.seenThrough(stores.metrics);
+  // As in the sender: one name a process, even where containers share INSTANCE.
+  const member = `${settings.INSTANCE}/${randomUUID()}`;
   const prefix = `rate:${settings.WHATSAPP_SEND_QUEUE_NAME}`;
   const onError = (error: unknown) => logger.debug({ err: error }, 'Redis');
-  const redis = connectRedis({ url: settings.REDIS_URL, onError });
+  const redis = connectRedis({ url: settings.REDIS_URL, tlsCa: settings.REDIS_TLS_CA, onError });
   releases.push('redis', () => redis.disconnect());
-  const keyedRedis = connectRedis({ url: settings.REDIS_URL, autoPipelining: true, onError });
+  const keyedRedis = connectRedis({
+    url: settings.REDIS_URL,
+    tlsCa: settings.REDIS_TLS_CA,
+    autoPipelining: true,
+    onError,
+  });
   releases.push('redis for rates by key', () => keyedRedis.disconnect());
   const gateway = createTwilioGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
@@ -61,7 +81,7 @@ export async function composeDirect(
               () => false,
             ),
           perSecond,
-          name: `${settings.INSTANCE}/${process.pid}`,
+          name: member,
           clock,
           logger,
         });
@@ -71,12 +91,13 @@ export async function composeDirect(
   }
   const keyedRate = createKeyedRate({ redis: keyedRedis, prefix, now });
   const ofNumbers = settings.SENDER_RATE_PER_SECOND;
+  const breakers = new Breakers();
   const direct = new DirectSends({
     ledger,
     tenantOf: async (restaurantId) => (await readTenants(database, keys, [restaurantId]))[0],
     gateway,
     templates: new Templates({ gateway, now }),
-    breakers: new Breakers(),
+    breakers,
     group,
     pacer: new Pacer({ rate: group ?? createUnlimitedRate(now), clock, metrics }),
     keyedRate,
@@ -99,5 +120,10 @@ export async function composeDirect(
   });
   direct.start();
   releases.push('direct sends', () => direct.stop());
+  const told = [
+    reportBreakers(breakers, (open) => tellBreakers(database, member, open), clock, logger),
+    reportLatency(latency, (counts) => tellLatency(database, member, counts), clock, logger),
+  ];
+  for (const one of told) releases.push('what is told of breakers and latencies', () => one.stop());
   return direct;
 }

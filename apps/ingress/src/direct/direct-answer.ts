@@ -31,10 +31,10 @@ export function directReply(send: SendRequested, result: DirectResult): DirectRe
     case 'reused':
       throw new Problem('idempotency_key_reused');
     case 'later': {
-      const { why, detail, afterMs } = result;
+      const { why, detail, afterMs, accepted } = result;
       const code = why === 'slots' || why === 'rate' ? 'rate_limited' : 'provider_unavailable';
       const seconds = Math.min(LONGEST_S, Math.max(1, Math.ceil((afterMs ?? 2_000) / 1_000)));
-      throw new Problem(code, { detail, accepted: false, headers: { 'retry-after': String(seconds) } });
+      throw new Problem(code, { detail, accepted, headers: { 'retry-after': String(seconds) } });
     }
     default:
       return result satisfies never;

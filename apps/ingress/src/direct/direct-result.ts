@@ -18,6 +18,8 @@ export type DirectResult =
       readonly why: 'slots' | 'rate' | 'doubt' | 'paused' | 'suspended' | 'provider';
       readonly detail: string;
       readonly afterMs: number | undefined;
+      /** Whether the queue may send it all the same; false: it does not have it. */
+      readonly accepted: false | 'unknown';
     };
 
 type Known = DirectAnswer & { readonly kind: 'known' };
@@ -88,5 +90,11 @@ export function later(
   detail: string,
   afterMs?: number,
 ): DirectResult {
-  return { kind: 'later', why, detail, afterMs: afterMs === undefined ? undefined : Math.max(0, afterMs) };
+  return {
+    kind: 'later',
+    why,
+    detail,
+    afterMs: afterMs === undefined ? undefined : Math.max(0, afterMs),
+    accepted: false,
+  };
 }

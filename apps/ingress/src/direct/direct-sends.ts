@@ -1,4 +1,4 @@
-import type { SendRequested } from '@mersal/contracts';
+import { parseMessageId, type SendRequested } from '@mersal/contracts';
 import {
   CLAIM_AGE_MS,
   type Clock,
@@ -58,8 +58,8 @@ export interface DirectSendsParts {
 export const TURN_MS = 5_000;
 /** A busy restaurant's slots are asked for again after this, doubling, in ms. */
 const AGAIN_MS = { least: 25, most: 400 };
-/** How far instants are reserved ahead: a claim takes about this long, in ms. */
-const LEAD_MS = 15;
+/** A claim takes about this long, in ms. */
+const CLAIM_MS = 15;
 /** What an answer may take beyond the provider's: the settlement, in ms. */
 const SETTLE_MS = 2_000;
 /** Claims of processes that died are looked for this often, in ms. */
@@ -121,10 +121,28 @@ export class DirectSends {
   }
 
   async #send(send: SendRequested, traceparent: string | undefined): Promise<DirectResult> {
-    const { clock, tenantOf, keyedRate, defaults } = this.#parts;
-    const deadline = clock.now() + TURN_MS;
-    const tenant = await tenantOf(send.restaurantId);
+    const tenant = await this.#parts.tenantOf(send.restaurantId);
     if (!tenant) return later('suspended', 'the restaurant is gone');
+    const result = await this.#tryOnce(send, tenant, traceparent);
+    if (result.kind !== 'later') return result;
+    // With the same key it may have come through Kafka, before this or meanwhile: then it is sent without being asked for again.
+    const u = parseMessageId(send.messageId)?.u ?? '';
+    try {
+      return (await this.#parts.ledger.inQueue({ tenant: tenant.id, u })) ? { kind: 'queued' } : result;
+    } catch (error) {
+      if (!(error instanceof LedgerError)) throw error;
+      return { ...result, accepted: 'unknown' };
+    }
+  }
+
+  async #tryOnce(
+    send: SendRequested,
+    tenant: Tenant,
+    traceparent: string | undefined,
+  ): Promise<DirectResult> {
+    const { clock, keyedRate, defaults } = this.#parts;
+    const deadline = clock.now() + TURN_MS;
+    if (tenant.unopened) return later('suspended', 'the restaurant’s credentials do not open here');
     const leave = await this.#turns.take(tenant.id, tenant.concurrency ?? defaults.concurrency, deadline);
     if (!leave) return later('slots', 'all of the restaurant’s slots are taken');
     try {
@@ -188,7 +206,7 @@ export class DirectSends {
   async #permit(deadline: number): Promise<{ readonly epoch: number | undefined } | undefined> {
     const { pacer, clock } = this.#parts;
     for (;;) {
-      const permits = await pacer.reserve(1, LEAD_MS);
+      const permits = await pacer.reserve(1, CLAIM_MS);
       if (permits.kind === 'permits') return permits;
       if (permits.retryAt > deadline) return undefined;
       await clock.sleep(Math.max(1, permits.retryAt - clock.now()));
@@ -234,7 +252,7 @@ export class DirectSends {
       reach: (deadline) => {
         asked = true;
         if (!current) pacer.forgo(1, epoch);
-        return current ? pacer.reach(epoch, deadline) : Promise.resolve(false);
+        return current ? pacer.reach(epoch, deadline) : Promise.resolve(undefined);
       },
     }).finally(() => {
       if (!asked) pacer.forgo(1, epoch);
@@ -265,6 +283,7 @@ function toClaim(message: DirectMessage, claim: DirectClaim): Claim {
     ...claim,
     // A new message has no place among others, and nothing failed before.
     seq: 0,
+    formerAt: null,
     retries: 0,
     lastError: null,
     suppressed: false,

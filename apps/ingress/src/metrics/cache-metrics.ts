@@ -1,3 +1,4 @@
+import { cacheHealth } from '@mersal/contracts';
 import {
   type CacheAlert,
   type CacheTotals,
@@ -12,7 +13,6 @@ import { problemResponses } from '../problems/problem-schema.js';
 import { timeText } from '../requests/time-text.js';
 import type { Routes } from '../routes.js';
 import { count, countsSchema, withRates } from './cache-counts.js';
-import { cacheHealth } from './cache-health.js';
 import { cacheHistoryRoute, type ReadHistory } from './cache-history.js';
 import type { MetricsAccess } from './metrics-access.js';
 
@@ -87,6 +87,10 @@ export function cacheMetrics({ totals, window, alerts, latencyMs }: CacheReading
   const byKey = Object.fromEntries([...totals.byKey].map(([key, counts]) => [key, withRates(counts)]));
   if (all.keys > totals.byKey.size) byKey[OTHER_KEYS] = withRates(without(all, totals.byKey.values()));
   const open = alerts.filter(({ closedAt }) => closedAt === null);
+  const { status, reasons } = cacheHealth(
+    sum.hitRate,
+    open.map(({ message }) => message),
+  );
   return {
     runtime: {
       ...sum,
@@ -100,10 +104,7 @@ export function cacheMetrics({ totals, window, alerts, latencyMs }: CacheReading
       late: all.late,
     },
     database: { reachable: true, keys: all.keys, latencyMs: Math.round(latencyMs * 10) / 10 },
-    health: cacheHealth(
-      sum.hitRate,
-      open.map(({ message }) => message),
-    ),
+    health: { status, reasons: [...reasons] },
     alerts: alerts.map((alert) => ({
       scope: alert.scope,
       key: alert.scope === 'global' ? null : alert.key,
@@ -129,11 +130,11 @@ function without(all: KeyCounts, parts: Iterable<KeyCounts>): KeyCounts {
   return left;
 }
 
-/** GET /api/cache/metrics, and the history of a key beside it. */
+/** GET /api/cache/metrics, and the history of a key beside it. `read`: CacheMetrics as JSON. */
 export function cacheMetricsRoute(
   { app }: Routes,
   access: MetricsAccess,
-  { read, history }: { readonly read: () => Promise<CacheMetrics>; readonly history: ReadHistory },
+  { read, history }: { readonly read: () => Promise<string>; readonly history: ReadHistory },
 ): void {
   cacheHistoryRoute(app, access, history);
   app.route({
@@ -150,6 +151,10 @@ export function cacheMetricsRoute(
         ...problemResponses('unauthorized', 'forbidden', 'store_unavailable'),
       },
     },
-    handler: read,
+    handler: async (_request, reply) => {
+      // A text goes out as it is; its type is that of what it says.
+      const text = (await read()) as unknown as CacheMetrics;
+      return reply.type('application/json; charset=utf-8').send(text);
+    },
   });
 }

@@ -29,6 +29,7 @@ function publishProblem(error: PublishError): Problem {
       return new Problem('body_too_large', { cause: error });
     case 'publish_timeout':
     case 'publish_unavailable':
+    case 'publish_forbidden':
       return new Problem('queue_unavailable', details);
     default:
       return error.code satisfies never;

@@ -28,7 +28,7 @@ const instant = (description: string) =>
       params: { code: 'time_invalid' },
     })
     .meta({ description, format: 'date-time', examples: ['2026-01-31T18:00:00Z'] });
-const wellFormed = z.string().refine((text) => !/\p{Surrogate}/u.test(text), {
+const wellFormed = z.string().refine((text) => text.isWellFormed(), {
   error: 'must be well-formed Unicode',
   params: { code: 'not_unicode' },
 });

@@ -1,10 +1,12 @@
 import { parseMessageId, type SendRequested, type TopicNames } from '@mersal/contracts';
+import type { Templates } from '@mersal/delivery';
 import type { InRecord, PartitionBatch } from '@mersal/kafka';
 import {
   recipientOf,
   type Callback,
   type CallbackRule,
   type DeadRecord,
+  type GoneTemplate,
   type Head,
   laneOf,
   type Ledger,
@@ -26,12 +28,15 @@ import { type Decoded, decodeRecords, headersAsText, toDead } from './decode.js'
 
 export interface AdmissionParts {
   readonly ledger: Ledger;
+  /** This process, and no other one that ever was. */
+  readonly reader: string;
   readonly tenants: TenantDirectory;
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
   readonly topics: TopicNames;
   readonly partitions: number;
   readonly callbackRule: CallbackRule;
+  readonly templates: Pick<Templates, 'forget'>;
   readonly seek: (topic: string, partition: number, offset: bigint) => void;
   readonly commit: (topic: string, partition: number, offset: bigint) => void;
   readonly outboxFilled: () => void;
@@ -55,7 +60,7 @@ export class Admission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
-    this.#careful = new CarefulReading(parts.ledger);
+    this.#careful = new CarefulReading(parts.ledger, parts.reader);
     this.#roles = new Map(TOPIC_ROLES.map((role) => [parts.topics[role], role]));
   }
 
@@ -158,12 +163,23 @@ export class Admission {
         const callbacks = decoded.flatMap((one) => toCallback(one, tenantOf(one)));
         const results = await ledger.applyCallbacks(own, range, callbacks, this.#parts.callbackRule, dead);
         for (const { decision } of results) metrics.count('mersal_callbacks', { result: decision.result });
+        // Before their retries are published, so that these find another SID. Lost in a crash it is told again by the next send of the name.
+        for (const { decision } of results)
+          if (decision.kind === 'apply' && decision.gone) await this.#forget(decision.gone);
         this.#parts.dispatch.look([...new Set(callbacks.map((callback) => callback.tenant))]);
         return [];
       }
       default:
         return role satisfies never;
     }
+  }
+
+  async #forget({ restaurantId, accountSid, name, contentSid }: GoneTemplate): Promise<void> {
+    this.#parts.logger.warn(
+      { restaurant: restaurantId, template: name, contentSid },
+      'a template is gone at delivery: its SID is forgotten',
+    );
+    await this.#parts.templates.forget({ accountSid }, restaurantId, name, contentSid);
   }
 
   async #prepare(tenants: readonly number[]): Promise<void> {
@@ -229,8 +245,8 @@ function conflictOf(records: readonly InRecord[], offset: bigint): DeadRecord {
 
 function toCallback({ event }: Decoded, tenant: number | undefined): Callback[] {
   if (tenant === undefined || event.type !== 'mersal.callback.received.v1') return [];
-  const { messageId, attempt, accountSid, sid, status, errorCode, receivedAt } = event.data;
-  return [{ tenant, u: uOf(messageId), attempt, accountSid, sid, status, errorCode, receivedAt }];
+  const { messageId, attempt, accountSid, sid, status, errorCode, contentSid, receivedAt } = event.data;
+  return [{ tenant, u: uOf(messageId), attempt, accountSid, sid, status, errorCode, contentSid, receivedAt }];
 }
 
 function uOf(messageId: string): string {

@@ -6,6 +6,7 @@ import {
   type CallbackDecision,
   type CallbackRule,
   type CallbackView,
+  type GoneTemplate,
   MESSAGE,
   REPORTED_FAILED,
   type StoredState,
@@ -24,7 +25,8 @@ import { classify } from '@mersal/twilio-gateway';
  *   anything else ──────────────► kept as it came, changes nothing
  *
  * A report of failure that may pass (by the outcome table) makes it retrying instead of failed. The SID that failed proves
- * nothing any more, unless it turns out delivered after all.
+ * nothing any more, unless it turns out delivered after all. A named template that is gone is told as such, whatever becomes of
+ * its message: others name it too.
  */
 export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: () => number }): CallbackRule {
   return (view, callback) => {
@@ -51,8 +53,10 @@ export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: (
     const row = classify({ where: 'callback', code: callback.errorCode });
     // Given up before, or taken back by the account's owner: nobody wants it sent again.
     const over = GIVEN_UP.has(view.state) || callback.status === 'canceled';
-    const plain = { ...apply(result, 'failed'), errorClass: row.class };
-    if (over || !view.body || row.class === 'accepted' || row.class === 'ambiguous') return plain;
+    const send = view.body && sendIn(view.body);
+    const gone = row.class === 'template_gone' && send ? goneTemplate(send, callback) : undefined;
+    const plain = { ...apply(result, 'failed'), errorClass: row.class, ...(gone ? { gone } : {}) };
+    if (over || !send || row.class === 'accepted' || row.class === 'ambiguous') return plain;
     const failure: Failure = {
       class: row.class,
       countsAttempt: row.countsAttempt,
@@ -60,7 +64,6 @@ export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: (
       code: callback.errorCode,
       pause: row.pause,
     };
-    const { data: send } = decodeEvent(view.body.headers, view.body.record) as { data: SendRequested };
     const subject: Subject = {
       tenant: callback.tenant,
       u: callback.u,
@@ -72,9 +75,9 @@ export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: (
       attempt: callback.attempt,
       retries: view.retries,
       acceptedAt: view.acceptedAt,
-      lastError: null,
-      // A template that is gone at delivery was there at the send: another look-up finds the same one.
-      namesTemplate: false,
+      lastError:
+        view.codeBefore === null ? null : classify({ where: 'callback', code: view.codeBefore }).class,
+      namesTemplate: send.content.kind === 'template',
     };
     const now = by.now();
     const consequence = weigh(failure, subject, { ...by, now });
@@ -85,11 +88,10 @@ export function createCallbackRule(by: Omit<Weighing, 'now'> & { readonly now: (
         ? { due: now, counted: false }
         : { due: consequence.due, counted: consequence.counted };
     return {
-      kind: 'apply',
+      ...plain,
       result: `${result}_again`,
       state: MESSAGE.retrying,
       event: 'retrying',
-      errorClass: row.class,
       retry,
       effects,
     };
@@ -109,6 +111,20 @@ const GIVEN_UP: ReadonlySet<StoredState> = new Set<StoredState>([
   MESSAGE.expired,
   MESSAGE.refused,
 ]);
+
+function sendIn(body: NonNullable<CallbackView['body']>): SendRequested {
+  return decodeEvent(body.headers, body.record).data as SendRequested;
+}
+
+/** The name and the SID that it stood for at that attempt; an attempt of an older release does not tell. */
+function goneTemplate(
+  { restaurantId, content }: SendRequested,
+  { accountSid, contentSid }: Callback,
+): GoneTemplate | undefined {
+  return content.kind === 'template' && contentSid !== undefined
+    ? { restaurantId, accountSid, name: content.template, contentSid }
+    : undefined;
+}
 
 function settles(view: CallbackView, attempt: number): boolean {
   switch (view.state) {

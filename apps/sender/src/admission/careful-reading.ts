@@ -1,7 +1,7 @@
 import type { PartitionBatch } from '@mersal/kafka';
 import type { Ledger, Ownership, TopicRole } from '@mersal/ledger';
 
-/** A range, or a single record, whose reading was begun this often is the last to be tried so. */
+/** A range, or a single record, whose reading so many processes began, each after the one before had died, is the last to be tried so. */
 const MOST_TRIES = 3;
 
 export type Manner =
@@ -21,22 +21,25 @@ export type Manner =
  */
 export class CarefulReading {
   readonly #ledger: Ledger;
+  readonly #reader: string;
   /** By topic and partition of an ownership: where the log ended when it was first read. */
   readonly #until = new Map<string, { readonly epoch: number; readonly offset: bigint }>();
 
-  constructor(ledger: Ledger) {
+  /** @param reader this process, and no other one that ever was */
+  constructor(ledger: Ledger, reader: string) {
     this.#ledger = ledger;
+    this.#reader = reader;
   }
 
   async mannerOf(own: Ownership, role: TopicRole, batch: PartitionBatch): Promise<Manner> {
     if (own.clean || batch.firstOffset >= this.#end(own, role, batch)) return 'whole';
-    const tries = await this.#ledger.noteRange(own, role, batch.firstOffset, false);
+    const tries = await this.#ledger.noteRange(own, role, batch.firstOffset, false, this.#reader);
     return tries < MOST_TRIES ? 'whole' : 'single';
   }
 
   /** To be asked before a single record is decoded. */
   async isPoison(own: Ownership, role: TopicRole, offset: bigint): Promise<boolean> {
-    return (await this.#ledger.noteRange(own, role, offset, true)) >= MOST_TRIES;
+    return (await this.#ledger.noteRange(own, role, offset, true, this.#reader)) >= MOST_TRIES;
   }
 
   #end(own: Ownership, role: TopicRole, batch: PartitionBatch): bigint {

@@ -4,8 +4,8 @@ const WEIGHT = 0.2;
 const SLACK_MS = 3;
 
 /**
- * How long claims take lately: their instants are reserved that far ahead, so that none is over before its claim is made. The
- * mean and the mean deviation of a moving average, as TCP estimates its round trips.
+ * How long claims take lately: their instants are reserved so that none is over before its claim is made. The mean and the mean
+ * deviation of a moving average, as TCP estimates its round trips.
  */
 export class ClaimTime {
   #mean = 5;
@@ -16,7 +16,8 @@ export class ClaimTime {
     this.#mean += WEIGHT * (ms - this.#mean);
   }
 
-  get leadMs(): number {
+  /** Within this time nearly every claim is made. */
+  get mostMs(): number {
     return this.#mean + 2 * this.#deviation + SLACK_MS;
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Delivered, type Delivery, Nap, Pacer } from '@mersal/delivery';
+import { type Clock, type Delivered, type Delivery, Nap, Pacer, type Written } from '@mersal/delivery';
 import type { Breakers } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, RateUnavailable } from '@mersal/limits';
@@ -72,6 +72,8 @@ export class Engine {
   /** Picked and not yet claimed. */
   #claiming = 0;
   #nextAt = 0;
+  /** Heads that could have gone had no instant when the last were picked. */
+  #leftBehind = false;
   #stopping = false;
 
   constructor(parts: EngineParts) {
@@ -107,6 +109,7 @@ export class Engine {
           .refill()
           .catch((error: unknown) => logger.warn({ err: error }, 'heads could not be read'));
       dispatcher.ready(clock.now());
+      if (!dispatcher.hasReady) this.#leftBehind = false;
       const most = this.#room();
       if (most <= 0) {
         const next = Math.min(
@@ -139,13 +142,14 @@ export class Engine {
   /** Has instants reserved and begins a round for them. */
   async #begin(most: number): Promise<void> {
     try {
-      const { leadMs } = this.#claimTime;
-      const permits = await this.#pacer.reserve(most, leadMs);
+      const { mostMs } = this.#claimTime;
+      const permits = await this.#pacer.reserve(most, mostMs);
       if (permits.kind === 'wait') {
+        this.#leftBehind = true;
         this.#nextAt = permits.retryAt;
         return;
       }
-      this.#nextAt = this.#pacer.lastAt - Math.min(AHEAD_MS.most, Math.max(AHEAD_MS.least, 2 * leadMs));
+      this.#nextAt = this.#pacer.lastAt - Math.min(AHEAD_MS.most, Math.max(AHEAD_MS.least, 2 * mostMs));
       this.#round(permits.count, permits.epoch);
     } catch (error) {
       await this.#recover(error);
@@ -182,6 +186,8 @@ export class Engine {
       for (let attempt = 0; attempt < 2 && left > 0; attempt += 1) {
         const picked = dispatch.dispatcher.pick(left);
         if (picked.length === 0) return;
+        const rate = this.#leftBehind;
+        this.#leftBehind = dispatch.dispatcher.hasReady;
         this.#claiming += picked.length;
         const claimedAt = clock.now();
         try {
@@ -193,6 +199,7 @@ export class Engine {
             this.#deliver(claim, {
               claimedAt,
               rateEpoch,
+              rate,
               candidate: byClaim.get(`${claim.tenant}/${claim.u}`),
             });
           left -= claims.length;
@@ -248,12 +255,18 @@ export class Engine {
 
   #deliver(
     claim: Claim,
-    made: { claimedAt: number; rateEpoch: number | undefined; candidate: Candidate | undefined },
+    made: {
+      claimedAt: number;
+      rateEpoch: number | undefined;
+      rate: boolean;
+      candidate: Candidate | undefined;
+    },
   ): void {
     const { dispatch, deliver, gate, onSettled, onFatal } = this.#parts;
-    const { claimedAt, rateEpoch, candidate } = made;
+    const { claimedAt, rateEpoch, rate, candidate } = made;
+    const seen = { slot: dispatch.dispatcher.waitedForSlot(claim), rate };
     let asked = false;
-    const reach = (deadline: number): Promise<boolean> => {
+    const reach = (deadline: number): Promise<Written | undefined> => {
       asked = true;
       return this.#pacer.reach(rateEpoch, deadline);
     };
@@ -264,7 +277,7 @@ export class Engine {
       if (candidate && !(tenant && sameAccount)) gate.abandon(candidate);
       const started = sameAccount ? candidate.started : undefined;
       const delivered = tenant
-        ? await deliver({ claim, tenant, started, claimedAt, reach })
+        ? await deliver({ claim, tenant, started, claimedAt, seen, reach })
         : await this.#parts.release(claim);
       if (!asked) this.#pacer.forgo(1, rateEpoch);
       dispatch.dispatcher.ended(claim);
@@ -281,7 +294,9 @@ export class Engine {
 
   #tenantOf(claim: Claim): Tenant | undefined {
     const known = this.#parts.tenants.byId(claim.tenant);
-    return known?.accountSid === claim.accountSid && known.credentials === claim.credentials
+    return known?.accountSid === claim.accountSid &&
+      known.credentials === claim.credentials &&
+      !known.unopened
       ? known
       : undefined;
   }

@@ -1,7 +1,7 @@
 import type { TopicNames } from '@mersal/contracts';
 import type { Clock } from '@mersal/delivery';
 import type { Assignment, KafkaAdmin, PartitionOffset, Revocation } from '@mersal/kafka';
-import { type Ledger, type Ownership, TOPIC_ROLES } from '@mersal/ledger';
+import { type Ledger, type Ownership, TOPIC_ROLES, WHAT_TO_DO_INSTEAD } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from './owned-partitions.js';
@@ -10,6 +10,8 @@ export interface TakeoverParts {
   readonly ledger: Ledger;
   readonly logs: Pick<KafkaAdmin, 'watermarks'>;
   readonly topics: TopicNames;
+  /** The ledger's. */
+  readonly partitions: number;
   readonly owned: OwnedPartitions;
   readonly dispatch: Dispatch;
   readonly member: string;
@@ -44,15 +46,30 @@ export class Takeover {
   readonly onAssigned = async (assignment: Assignment): Promise<PartitionOffset[]> => {
     const { dispatch, logger } = this.#parts;
     this.#assignment = assignment;
+    const partitions = this.#known(assignment);
     const logStarts = await this.#logStarts();
     const offsets = await Promise.all(
-      assignment.partitions.map((partition) => this.#take(partition, assignment, logStarts)),
+      partitions.map((partition) => this.#take(partition, assignment, logStarts)),
     );
     if (assignment.signal.aborted) return [];
-    await dispatch.adopt(assignment.partitions);
-    logger.info({ partitions: assignment.partitions }, `owns ${assignment.partitions.length} partitions`);
+    await dispatch.adopt(partitions);
+    logger.info({ partitions }, `owns ${partitions.length} partitions`);
     return offsets.flat();
   };
+
+  /**
+   * Those that the ledger knows. Added to a topic while this runs, others hold nothing of ours: producers go by the ledger's count.
+   * What was accepted goes on being sent, and whoever starts anew refuses.
+   */
+  #known({ partitions }: Assignment): number[] {
+    const added = partitions.filter((partition) => partition >= this.#parts.partitions);
+    if (added.length > 0)
+      this.#parts.logger.error(
+        { code: 'partition_count', partitions: added },
+        `the ledger has ${this.#parts.partitions} partitions, these are left alone. ${WHAT_TO_DO_INSTEAD}`,
+      );
+    return partitions.filter((partition) => partition < this.#parts.partitions);
+  }
 
   /** The ledger says that the partition was taken since. */
   readonly onFenced = (own: Ownership): void => {

@@ -80,6 +80,8 @@ export class Reconciliation {
     const tenant = tenants.byId(message.tenant);
     if (!tenant || tenant.accountSid !== message.accountSid)
       return this.#undecided(message, 'the account has changed');
+    // Who has its key looks, or this one once it has it.
+    if (tenant.unopened) return false;
     const doubt = doubtOf(message);
     const open = all.filter((other) => other !== message && sameDoubt(doubt, doubtOf(other))).length;
     const rivals = open + message.silentRivals;

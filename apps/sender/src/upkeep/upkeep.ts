@@ -1,9 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '@mersal/delivery';
-import { type Ledger, LedgerError, type Retention } from '@mersal/ledger';
+import { type Ledger, LedgerError } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
+import { pruneAll } from './retention.js';
 import type { VitalSigns } from './vital-signs.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 
@@ -27,9 +28,6 @@ interface Chore {
 }
 
 const MOST = 500;
-const DAY_MS = 86_400_000;
-/** Longer than the dead-letter topic keeps its records: an id that is forgotten earlier could be sent again by a replay. */
-export const RETENTION: Retention = { detailMs: 30 * DAY_MS, idMs: 45 * DAY_MS };
 
 /** What has to be looked at again and again because only time makes it true. Each chore runs by itself, never twice at once. */
 export class Upkeep {
@@ -112,12 +110,19 @@ export class Upkeep {
           if (again > 0) outboxFilled();
         },
       },
+      {
+        name: 'tally',
+        everyMs: 5_000,
+        run: async () => {
+          await ledger.foldTally();
+        },
+      },
       { name: 'vitals', everyMs: 5_000, run: () => this.#parts.vitals.read(owned.numbers) },
       {
         name: 'retention',
         everyMs: 60_000,
         run: async () => {
-          const pruned = await ledger.prune(RETENTION, MOST);
+          const pruned = await pruneAll(ledger, MOST, this.#stop.signal);
           if (pruned > 0) logger.info({ messages: pruned }, 'old messages were erased or forgotten');
         },
       },

@@ -33,15 +33,23 @@ function payload(received) {
   return received.length < 4 + length ? undefined : received.subarray(8, 4 + length);
 }
 
-/** @param {number} port */
-async function brokers(port) {
+/** The ports of the brokers that are in the cluster, by what the one at `port` knows.
+ * @param {number} port */
+async function brokerPorts(port) {
   // Version 4: topics (an empty list: none), allow_auto_topic_creation. The answer: throttle time, then the brokers.
   const body = Buffer.from([0, 0, 0, 0, 0]);
-  return ask({
-    port,
-    bytes: request(METADATA, 4, body),
-    parse: (received) => payload(received)?.readInt32BE(4),
-  });
+  const answer = await ask({ port, bytes: request(METADATA, 4, body), parse: payload });
+  const ports = [];
+  let at = 8;
+  for (let left = answer.readInt32BE(4); left > 0; left -= 1) {
+    // Node id, host, port, rack (null: length -1).
+    at += 4;
+    at += 2 + answer.readInt16BE(at);
+    ports.push(answer.readInt32BE(at));
+    at += 4;
+    at += 2 + Math.max(answer.readInt16BE(at), 0);
+  }
+  return ports;
 }
 
 /** @param {number} port */
@@ -64,7 +72,7 @@ async function coordinatorError(port) {
  * @returns {Promise<void>}
  */
 export async function probeKafka(port) {
-  if ((await brokers(port)) === 0) throw new Error('the broker is not in the cluster yet');
+  if (!(await brokerPorts(port)).includes(port)) throw new Error('the broker is not in the cluster yet');
   const error = await coordinatorError(port);
   if (error !== 0) throw new Error(`no group coordinator yet (error ${error})`);
 }

@@ -62,6 +62,7 @@ async function probeRedis(port) {
  * @param {string} options.dir
  * @param {number} [options.port] wanted; default 6379; a free one is chosen when it is taken
  * @param {boolean} [options.appendOnly] keep data over restarts (default true)
+ * @param {readonly string[]} [options.args] more of the server's arguments
  * @param {string} [options.cacheDir]
  * @param {(done: string) => void} [options.onProgress]
  * @throws {EngineError}
@@ -70,6 +71,7 @@ export async function startRedis({
   dir,
   port: wanted = 6379,
   appendOnly = true,
+  args: more = [],
   cacheDir = defaultCacheDir,
   onProgress,
 }) {
@@ -90,6 +92,7 @@ export async function startRedis({
       appendOnly ? 'yes' : 'no',
       '--loglevel',
       'notice',
+      ...more,
     );
     const spec = {
       name: 'redis',

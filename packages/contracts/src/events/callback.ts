@@ -11,6 +11,7 @@ export const callbackReceived = z.object({
   sid: f.providerSid,
   status: z.enum(PROVIDER_STATUSES),
   errorCode: z.int().optional(),
+  contentSid: f.providerSid.optional().describe("what the message's named template stood for"),
   receivedAt: f.timeMs,
 });
 export type CallbackReceived = z.infer<typeof callbackReceived>;

@@ -1,4 +1,4 @@
-import { decodeHeaders, type EventHeaders } from '../cloudevents.js';
+import { decodeHeaders, type EventHeaders, utf8 } from '../cloudevents.js';
 import { type EventOf, type EventType, eventSchemas, UndecodableRecord } from './registry.js';
 
 export function encodeEvent<T extends EventType>(_type: T, data: EventOf<T>): Buffer {
@@ -16,28 +16,32 @@ export function decodeEvent(
 ): DecodedEvent {
   const event = decodeHeaders(headers);
   if (!event) throw new UndecodableRecord('no_event_headers', 'the record has no CloudEvents headers');
-  if (!isEventType(event.type))
-    throw new UndecodableRecord('unknown_type', `unknown event type ${event.type.slice(0, 80)}`);
+  const { type } = event;
+  if (!isEventType(type))
+    throw new UndecodableRecord('unknown_type', `unknown event type ${type.slice(0, 80)}`);
+  return { type, headers: event, data: decodeData(type, value) } as DecodedEvent;
+}
+
+/** What a record of this type says, for who asks for nothing else of its headers. Throws UndecodableRecord and nothing else. */
+export function decodeData<T extends EventType>(type: T, value: Uint8Array | null): EventOf<T> {
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(value ?? []).toString('utf8'));
+    json = JSON.parse(value === null ? '' : utf8(value));
   } catch {
-    throw new UndecodableRecord('not_json', `the value of ${event.type} is not JSON`);
+    throw new UndecodableRecord('not_json', `the value of ${type} is not JSON`);
   }
-  const parsed = eventSchemas[event.type].safeParse(json);
+  const parsed = eventSchemas[type].safeParse(json);
   if (!parsed.success) {
     const where = parsed.error.issues.map((issue) => `/${issue.path.join('/')}`).join(', ');
     // Paths only: the values may be a customer's text or number.
-    throw new UndecodableRecord('schema_mismatch', `${event.type} does not fit its schema at ${where}`);
+    throw new UndecodableRecord('schema_mismatch', `${type} does not fit its schema at ${where}`);
   }
-  return { type: event.type, headers: event, data: parsed.data } as DecodedEvent;
+  return parsed.data as EventOf<T>;
 }
 
 /** The data of a record that decodeEvent accepted before: nothing is checked a second time. */
 export function rereadEvent<T extends EventType>(_type: T, value: Uint8Array): EventOf<T> {
-  return JSON.parse(
-    Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('utf8'),
-  ) as EventOf<T>;
+  return JSON.parse(utf8(value)) as EventOf<T>;
 }
 
 function isEventType(type: string): type is EventType {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isStorable } from './storable.js';
 
 /** Milliseconds since 1970, UTC. */
 export const timeMs = z.int().min(0).describe('milliseconds since 1970-01-01T00:00:00Z');
@@ -22,3 +23,7 @@ export const providerSid = z.string().regex(/^[A-Za-z0-9_-]{3,64}$/);
 export const contentSid = z.string().regex(/^HX[0-9a-f]{32}$/);
 export const conversationIdText = z.string().min(1).max(128);
 export const counter = z.int().min(0);
+
+/** Text that the stores keep as it is. */
+export const storable = (most: number) =>
+  z.string().max(most).refine(isStorable, 'must hold neither NUL nor half a character');

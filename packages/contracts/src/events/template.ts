@@ -5,16 +5,16 @@ import * as f from './fields.js';
 /** `mersal.template.event.v1`: one look-up or creation in the template cache, or `count` of a kind that lost their detail. */
 export const templateEvent = z.object({
   kind: z.enum(['hit', 'miss', 'creation']),
-  key: z.string().min(1).max(256),
-  hash: z.string().min(1).max(128),
-  sid: z.string().max(64).optional(),
+  key: f.storable(256).min(1),
+  hash: f.storable(128).min(1),
+  sid: f.storable(64).optional(),
   /** Restaurant, account, or `default`. */
-  tenant: z.string().min(1).max(64),
+  tenant: f.storable(64).min(1),
   source: z.enum(['memory', 'redis', 'database']).optional(),
-  reason: z.string().max(64).optional(),
+  reason: f.storable(64).optional(),
   at: f.timeMs,
   /** The recording process and its running number: a record seen twice is counted once. */
-  producer: z.string().min(1).max(128),
+  producer: f.storable(128).min(1),
   sequence: f.counter,
   /** How many events it stands for; missing: one. */
   count: z.int().min(1).optional(),

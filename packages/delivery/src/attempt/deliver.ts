@@ -1,15 +1,25 @@
 import { joinMessageId, rereadEvent } from '@mersal/contracts';
 import type { Breakers, StartedBoth } from '@mersal/lanes';
 import { type Claim, recipientOf, type Settled, type Settlement, type Tenant } from '@mersal/ledger';
-import { failSpan, inSpan, type Logger, type Metrics, SpanKind, traceparentOf } from '@mersal/telemetry';
+import {
+  failSpan,
+  inSpan,
+  type Logger,
+  type Metrics,
+  SpanKind,
+  startSpan,
+  traceparentOf,
+} from '@mersal/telemetry';
 import type { SendOutcome, TwilioGateway } from '@mersal/twilio-gateway';
 import type { Clock } from '../clock/clock.js';
 import { report } from '../outcome/report-to-breakers.js';
 import { judge, optedOut, releaseClaim, type VerdictInput } from '../outcome/verdict.js';
 import type { NumberPace } from '../rate/number-pace.js';
+import type { Written } from '../rate/pacer.js';
 import { statusCallbackUrl, toSendRequest } from '../request/request.js';
 import type { Templates } from '../request/templates.js';
 import type { SettleQueue } from './settle-queue.js';
+import { type SeenWait, waitOf } from './wait.js';
 
 /** A claim with what is needed to carry it out. */
 export interface Delivery {
@@ -19,8 +29,10 @@ export interface Delivery {
   readonly started: StartedBoth | undefined;
   /** Monotonic, in ms, from before the claim was sent. */
   readonly claimedAt: number;
-  /** Resolves with true when the request may be written; false: not by this time (monotonic, in ms), or never. */
-  readonly reach: (deadline: number) => Promise<boolean>;
+  /** What kept it from being claimed before; undefined: a caller waits for it, it was in no queue. */
+  readonly seen?: SeenWait;
+  /** Resolves when the request may be written; with undefined: not by this time (monotonic, in ms), or never. */
+  readonly reach: (deadline: number) => Promise<Written | undefined>;
 }
 
 export interface DeliveryParts {
@@ -67,15 +79,16 @@ const EFFECTS = {
 export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Promise<Delivered> {
   const { clock, gateway, templates, settlements, breakers, metrics, logger } = parts;
 
-  /** Waits until the request may be written. False: the claim has become too old meanwhile. */
-  const reach = async ({ claim, claimedAt, reach: atInstant }: Delivery): Promise<boolean> => {
+  /** Waits until the request may be written. Undefined: the claim has become too old meanwhile. */
+  const reach = async ({ claim, claimedAt, reach: atInstant }: Delivery): Promise<Written | undefined> => {
     const deadline = claimedAt + parts.claimAgeMs;
-    if (parts.numbers && !(await parts.numbers.reach(claim.sender, deadline))) return false;
-    return (await atInstant(deadline)) && clock.now() <= deadline;
+    if (parts.numbers && !(await parts.numbers.reach(claim.sender, deadline))) return undefined;
+    const written = await atInstant(deadline);
+    return clock.now() <= deadline ? written : undefined;
   };
 
   const end = async (settlement: Settlement): Promise<Delivered> => ({
-    ...(await settlements.settle(settlement)),
+    ...(await inSpan('whatsapp-send settle', {}, () => settlements.settle(settlement))),
     released: false,
   });
 
@@ -98,20 +111,32 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
       'mersal.restaurant': tenant.restaurantId,
       'mersal.attempt': claim.attempt,
     };
+    const traceparent = claim.headers['traceparent'];
+    const claimedAt = clock.wall() - (clock.now() - delivery.claimedAt);
+    if (delivery.seen) {
+      const { reason, since } = waitOf(claim, send.sendAt, delivery.seen);
+      startSpan('whatsapp-send wait', {
+        attributes: { 'mersal.wait.reason': reason, 'mersal.attempt': claim.attempt },
+        traceparent,
+        startTime: Math.min(since, claimedAt),
+      }).end(claimedAt);
+    }
     return inSpan(
       parts.through === 'queue' ? 'whatsapp-send process' : 'whatsapp-send direct',
       {
         kind: parts.through === 'queue' ? SpanKind.CONSUMER : SpanKind.INTERNAL,
         attributes,
-        traceparent: claim.headers['traceparent'],
+        traceparent,
+        startTime: claimedAt,
       },
       async (span) => {
+        startSpan('whatsapp-send claim', { startTime: claimedAt }).end(clock.wall());
         const template =
           send.content.kind === 'template'
             ? await templates.resolve(account, tenant.restaurantId, send.content.template)
             : undefined;
-        const inTime = await reach(delivery);
-        if (!inTime) {
+        const written = await reach(delivery);
+        if (!written) {
           abandon();
           return { ...(await end(releaseClaim(claim, clock.wall()))), released: true };
         }
@@ -137,6 +162,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
                     messageId: id,
                     attempt: claim.attempt,
                     accountSid: claim.accountSid,
+                    contentSid: template?.contentSid,
                     traceparent: traceparentOf(call),
                   });
                   const request = toSendRequest(
@@ -145,7 +171,8 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
                     statusCallback,
                     startedAt,
                   );
-                  const answer = await gateway.send(account, request);
+                  const answer = await gateway.send(account, request, { onWritten: written });
+                  written();
                   call.setAttribute('mersal.outcome', answer.class);
                   if (answer.httpStatus !== undefined)
                     call.setAttribute('http.response.status_code', answer.httpStatus);

@@ -13,9 +13,12 @@ export type Permits =
   | { readonly kind: 'permits'; readonly count: number; readonly epoch: number | undefined }
   | { readonly kind: 'wait'; readonly retryAt: number };
 
+/** To be called once the request is written: the rate counts it as late as it may have been until then. */
+export type Written = () => void;
+
 interface Waiter {
   readonly deadline: number;
-  readonly done: (reached: boolean) => void;
+  readonly done: (reached: Written | undefined) => void;
 }
 
 /*
@@ -28,6 +31,7 @@ interface Waiter {
  *                 └ over before anybody was there, or woken too late    └ none left: one reservation for all who wait
  *
  * All are of one epoch of the rate group: with a new one they are void, and who waits for them gives its claim back.
+ * The rate is told when the request of an instant was written, and of those that were for nothing: others may have their place.
  */
 export class Pacer {
   readonly #parts: PacerParts;
@@ -43,16 +47,16 @@ export class Pacer {
     this.#parts = parts;
   }
 
-  /** Instants for up to `most` claims, none of those that have to be reserved nearer than `leadMs`. Throws RateUnavailable. */
-  async reserve(most: number, leadMs: number): Promise<Permits> {
+  /** Instants for up to `most` claims that will be made `readyInMs` from now. Throws RateUnavailable. */
+  async reserve(most: number, readyInMs: number): Promise<Permits> {
     this.#dropLost();
     if (this.#spare <= 0) {
       // Those who wait come first: instants are lost now and then, and claims that only wait hold slots.
-      const reserved = await this.#parts.rate.reserve(most - this.#spare, leadMs);
+      const reserved = await this.#parts.rate.reserve(most - this.#spare, readyInMs);
       if (reserved.kind === 'wait') return reserved;
       this.#keep(reserved.instants, reserved.epoch);
     }
-    if (this.#spare <= 0) return { kind: 'wait', retryAt: this.lastAt - leadMs };
+    if (this.#spare <= 0) return { kind: 'wait', retryAt: this.lastAt - readyInMs };
     const count = Math.min(most, this.#spare);
     this.#promised += count;
     return { kind: 'permits', count, epoch: this.#epoch };
@@ -68,9 +72,9 @@ export class Pacer {
     if (epoch === this.#epoch) this.#promised = Math.max(0, this.#promised - count);
   }
 
-  /** Resolves with true at the instant at which the request is to be written; false: not by `deadline`, or never. */
-  reach(epoch: number | undefined, deadline: number): Promise<boolean> {
-    if (epoch !== this.#epoch) return Promise.resolve(false);
+  /** Resolves at the instant at which the request is to be written; with undefined: not by `deadline`, or never. */
+  reach(epoch: number | undefined, deadline: number): Promise<Written | undefined> {
+    if (epoch !== this.#epoch) return Promise.resolve(undefined);
     this.forgo(1, epoch);
     return new Promise((done) => {
       this.#waiting.push({ deadline, done });
@@ -80,10 +84,10 @@ export class Pacer {
 
   /** The senders keep the rate in another way now. */
   drop(): void {
-    this.#instants = [];
+    for (const instant of this.#instants.splice(0)) instant.unused();
     this.#promised = 0;
     this.#epoch = undefined;
-    for (const waiter of this.#waiting.splice(0)) waiter.done(false);
+    for (const waiter of this.#waiting.splice(0)) waiter.done(undefined);
   }
 
   /** Instants that nobody waits for, nor is promised. */
@@ -105,7 +109,7 @@ export class Pacer {
     let lost = 0;
     while (this.#instants[lost]?.isValid(now) === false) lost += 1;
     if (lost === 0) return;
-    this.#instants.splice(0, lost);
+    for (const instant of this.#instants.splice(0, lost)) instant.unused();
     const late = Math.min(lost, this.#waiting.length);
     this.#parts.metrics.count('mersal_rate_instants', { result: 'late' }, late);
     this.#parts.metrics.count('mersal_rate_instants', { result: 'unused' }, lost - late);
@@ -118,10 +122,14 @@ export class Pacer {
     this.#cancelTimer = undefined;
     this.#dropLost();
     const now = clock.now();
-    while (this.#waiting[0] && this.#waiting[0].deadline < now) this.#waiting.shift()?.done(false);
+    while (this.#waiting[0] && this.#waiting[0].deadline < now) this.#waiting.shift()?.done(undefined);
     while (this.#waiting.length > 0 && this.#instants[0] && this.#instants[0].at <= now) {
-      this.#instants.shift();
-      this.#waiting.shift()?.done(true);
+      const instant = this.#instants.shift() as Instant;
+      let isTold = false;
+      this.#waiting.shift()?.done(() => {
+        if (!isTold) instant.written(clock.now());
+        isTold = true;
+      });
     }
     if (this.#waiting.length === 0) return;
     const next = this.#instants[0];
@@ -147,7 +155,7 @@ export class Pacer {
     } catch (error) {
       if (!(error instanceof RateUnavailable)) throw error;
       // Without a rate nothing is written: the claims go back, and are made again once there is one.
-      for (const waiter of this.#waiting.splice(0)) waiter.done(false);
+      for (const waiter of this.#waiting.splice(0)) waiter.done(undefined);
     } finally {
       this.#reserving = false;
     }

@@ -54,7 +54,7 @@ export class RateGroup implements GlobalRate {
     await this.#parts.store.leave(this.#parts.name).catch(this.#quiet);
   }
 
-  async reserve(most: number, leadMs?: number): Promise<Reservation> {
+  async reserve(most: number, readyInMs?: number): Promise<Reservation> {
     const { clock, redisRate } = this.#parts;
     const group = this.#group;
     if (!group || clock.now() < this.#usableFrom)
@@ -62,10 +62,10 @@ export class RateGroup implements GlobalRate {
     if (group.mode === 'shares') {
       // Not a member of this epoch yet: the next beat makes one that has us in it.
       if (!this.#share) return { kind: 'wait', retryAt: clock.now() + NOT_YET_MS };
-      return of(group, await this.#share.reserve(most, leadMs));
+      return of(group, await this.#share.reserve(most, readyInMs));
     }
     try {
-      return of(group, await redisRate.reserve(most, leadMs));
+      return of(group, await redisRate.reserve(most, readyInMs));
     } catch (error) {
       if (!(error instanceof RateUnavailable)) throw error;
       this.#redisFailed = true;

@@ -7,6 +7,8 @@ export interface CallbackTarget {
   readonly messageId: string;
   readonly attempt: number;
   readonly accountSid: string;
+  /** What a template's name stood for at this attempt: a report that it is gone names it. */
+  readonly contentSid: string | undefined;
   readonly traceparent: string | undefined;
 }
 
@@ -17,6 +19,7 @@ export function statusCallbackUrl(target: CallbackTarget): string {
   url.searchParams.set('message', target.messageId);
   url.searchParams.set('attempt', String(target.attempt));
   url.searchParams.set('account', target.accountSid);
+  if (target.contentSid !== undefined) url.searchParams.set('content', target.contentSid);
   if (target.traceparent !== undefined) url.searchParams.set('traceparent', target.traceparent);
   return url.href;
 }

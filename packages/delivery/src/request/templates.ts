@@ -68,7 +68,7 @@ export class Templates {
 
   /** The provider says that this SID is gone: the name is looked up again. Never rejects. */
   async forget(
-    account: ProviderAccount,
+    account: Pick<ProviderAccount, 'accountSid'>,
     restaurantId: string,
     name: string,
     contentSid: string,
@@ -101,17 +101,26 @@ export class Templates {
 /** The provider has no such template, or did not tell. */
 class LookUpFailed extends Error {
   readonly outcome: SendOutcome;
+  /** What a store may tell other processes. */
+  readonly shared: { readonly lookUp: SendOutcome };
+  /** Its credentials are refused or it is locked, which says nothing of the store. */
+  readonly accountFault: boolean;
   constructor(outcome: SendOutcome) {
     super(outcome.message);
     this.name = 'LookUpFailed';
     this.outcome = outcome;
+    this.shared = { lookUp: outcome };
+    this.accountFault = outcome.class === 'tenant_suspended';
   }
 }
 
-/** The failed look-up in an error or its cause: a store may remember for a moment that it failed. */
-function lookUpFailure(error: unknown): LookUpFailed | undefined {
+/** The failed look-up in an error or its cause: a store may remember for a moment that it failed, here or in another process. */
+function lookUpFailure(error: unknown): { readonly outcome: SendOutcome } | undefined {
   if (error instanceof LookUpFailed) return error;
-  return error instanceof Error && error.cause instanceof LookUpFailed ? error.cause : undefined;
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (cause instanceof LookUpFailed) return cause;
+  const { shared } = (cause ?? {}) as { readonly shared?: Partial<LookUpFailed['shared']> };
+  return shared?.lookUp && { outcome: shared.lookUp };
 }
 
 const missing: SendOutcome = {

@@ -41,7 +41,8 @@ export async function publishAlertEvents(
 }
 
 /**
- * Gives the events that are due for the webhook, in their order. `call` says when to try again, in ms from now; null: no more.
+ * Gives the events that are due for the webhook, in their order; one whose alert has an older one that waits for its next try waits
+ * with it, as nobody must hear that a spike is over before it began. `call` says when to try again, in ms from now; null: no more.
  * One process at a time. Returns how many there were.
  */
 export async function callAlertWebhook(
@@ -54,8 +55,13 @@ export async function callAlertWebhook(
     const rows = await run({
       name: 'due-alert-events',
       text: `
-        select id, event, webhook_tries as tries from cache_alert_event
-         where webhook_due <= now() order by id limit $1`,
+        select id, event, webhook_tries as tries from cache_alert_event e
+         where webhook_due <= now()
+           and not exists (
+             select from cache_alert_event o
+              where o.webhook_due > now() and o.id < e.id and o.event->>'scope' = e.event->>'scope'
+                and o.event->>'key' is not distinct from e.event->>'key' and o.event->>'openedAt' = e.event->>'openedAt')
+         order by id limit $1`,
       values: [most],
     });
     if (rows.length === 0) return 0;

@@ -43,6 +43,7 @@ function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callba
     attempted: attempted
       ? { sid: attempted.sid, accountSid: attempted.accountSid, outcome: attempted.outcome }
       : null,
+    codeBefore: FAILED.has(status) ? codeBefore(tables, message, attempt) : null,
     redrive,
     retries,
     acceptedAt: message.redrivenAt ?? message.acceptedAt,
@@ -50,6 +51,13 @@ function viewOf(tables: Tables, message: MessageRow, { attempt, status }: Callba
     recipient,
     body: FAILED.has(status) ? (tables.bodies.get(key(message.tenant, message.u)) ?? null) : null,
   };
+}
+
+function codeBefore(tables: Tables, { tenant, u, redrive }: MessageRow, attempt: number): number | null {
+  const before = [...(tables.attempts.get(key(tenant, u))?.values() ?? [])]
+    .filter((one) => one.attempt < attempt && one.redrive === redrive)
+    .toSorted((a, b) => b.attempt - a.attempt);
+  return before[0]?.code ?? null;
 }
 
 /** Statuses that the rule weighs by who the message is for. */
@@ -85,7 +93,7 @@ function write(
       finishedAt: known?.finishedAt ?? null,
       outcome,
       httpStatus: known?.httpStatus ?? null,
-      code: known?.code ?? null,
+      code: errorCode ?? null,
       sid,
     });
   message.state = retry ? MESSAGE.retrying : decision.state;

@@ -61,6 +61,7 @@ function take(tables: Tables, lane: LaneRow, message: MessageRow, slot: SlotRow,
   const now = tables.clock();
   const attempt = message.attempt + 1;
   const accountSid = tables.tenants.get(message.tenant)?.accountSid ?? '';
+  const formerAt = lane.startedAt;
   Object.assign(lane, { state: LANE.sending, attempt, lease: now + leaseMs, startedAt: now, accountSid });
   Object.assign(slot, { u: message.u, attempt, lease: now + leaseMs });
   const body = tables.bodies.get(key(message.tenant, message.u));
@@ -77,6 +78,7 @@ function take(tables: Tables, lane: LaneRow, message: MessageRow, slot: SlotRow,
     attempt,
     retries: message.retries,
     acceptedAt: message.redrivenAt ?? message.acceptedAt,
+    formerAt,
     expiresAt: message.expiresAt,
     accountSid,
     credentials: tables.tenants.get(message.tenant)?.credentials ?? 0,

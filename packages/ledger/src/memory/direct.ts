@@ -1,6 +1,7 @@
 import { LedgerError } from '../errors.js';
 import type { ClaimLimits } from '../messages/claim.js';
-import type { DirectAnswer, DirectMessage } from '../messages/direct.js';
+import { type DirectAnswer, type DirectMessage, TAKEN } from '../messages/direct.js';
+import type { MessageKey } from '../messages/states-of.js';
 import { UNDECIDED } from '../messages/leases.js';
 import { MESSAGE } from '../states.js';
 import { ensureSlots, freeSlot } from './claim.js';
@@ -97,4 +98,10 @@ function file(tables: Tables, given: DirectMessage, partition: number): MessageR
   tables.messages.set(key(given.tenant, given.u), message);
   tables.bodies.set(key(given.tenant, given.u), { record: given.record, headers: given.headers });
   return message;
+}
+
+export function inQueue(tables: Tables, { tenant, u }: MessageKey): boolean {
+  const message = tables.message(tenant, u);
+  if (!message) return false;
+  return message.state === MESSAGE.refused ? message.queued : TAKEN.includes(message.state);
 }

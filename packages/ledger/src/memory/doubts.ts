@@ -1,5 +1,5 @@
 import type { Head } from '../messages/admit-sends.js';
-import type { UnknownDecision, UnknownEntry } from '../messages/decide.js';
+import type { UnknownDecision, UnknownEntry, UnknownPlace } from '../messages/decide.js';
 import { UNDECIDED, type UnknownMessage } from '../messages/leases.js';
 import type { Settlement } from '../messages/settle.js';
 import { LANE, MESSAGE } from '../states.js';
@@ -88,10 +88,20 @@ export function unknownMessages(
   });
 }
 
-export function listUnknown(tables: Tables, tenant: number | null, most: number): UnknownEntry[] {
+export function listUnknown(
+  tables: Tables,
+  tenant: number | null,
+  most: number,
+  after?: UnknownPlace,
+): UnknownEntry[] {
+  const order = (a: UnknownPlace, b: UnknownPlace): number =>
+    a.at - b.at || (a.u < b.u ? -1 : Number(a.u > b.u));
   return unknown(tables, (message) => tenant === null || message.tenant === tenant)
+    .map((message) => ({ message, place: { at: message.changedAt * 1_000, u: message.u } }))
+    .filter(({ place }) => after === undefined || order(place, after) > 0)
+    .toSorted((a, b) => order(a.place, b.place))
     .slice(0, most)
-    .map((message) => ({
+    .map(({ message, place }) => ({
       tenant: message.tenant,
       restaurantId: tables.tenants.get(message.tenant)?.restaurantId ?? '',
       u: message.u,
@@ -100,6 +110,7 @@ export function listUnknown(tables: Tables, tenant: number | null, most: number)
       startedAt: tables.attempt(message.tenant, message.u, message.attempt)?.startedAt ?? null,
       since: message.changedAt,
       undecided: message.errorClass === UNDECIDED,
+      place,
     }));
 }
 

@@ -57,18 +57,21 @@ export function fileDead(tables: Tables, partition: number, record: DeadRecord):
   });
 }
 
-/** How often the reading of a range, or of a single record, was begun. */
+/** How many processes began to read a range, or a single record. */
 export function noteRange(
   tables: Tables,
   own: Ownership,
   topic: TopicRole,
   first: bigint,
   single: boolean,
+  reader: string,
 ): number {
+  requireOwner(tables, own);
   const id = `${own.partition}/${topic}/${first}/${single}`;
-  const tries = (tables.ranges.get(id)?.tries ?? 0) + 1;
-  tables.ranges.set(id, { partition: own.partition, topic, first, tries });
-  return tries;
+  const readers = tables.ranges.get(id)?.readers ?? new Set<string>();
+  readers.add(reader);
+  tables.ranges.set(id, { partition: own.partition, topic, first, readers });
+  return readers.size;
 }
 
 function forgetNotes(tables: Tables, partition: number, topic: TopicRole, next: bigint): void {

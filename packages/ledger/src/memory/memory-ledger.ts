@@ -7,7 +7,7 @@ import type { Tenant } from '../tenants/tenants.js';
 import { admitRedrives, admitRetries, admitSends } from './admission.js';
 import { applyCallbacks } from './callbacks.js';
 import { claim, ensureSlots } from './claim.js';
-import { claimDirect } from './direct.js';
+import { claimDirect, inQueue } from './direct.js';
 import {
   decideUnknown,
   knownSids,
@@ -108,7 +108,8 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
       tables.admitted.set(offsetKey(own.partition, topic), logStart);
       return true;
     },
-    noteRange: async (own, topic, first, single) => noteRange(tables, own, topic, first, single),
+    noteRange: async (own, topic, first, single, reader) =>
+      noteRange(tables, own, topic, first, single, reader),
 
     async admitSends(own, range, messages, dead) {
       admission(tables, own, 'send', range, dead);
@@ -136,9 +137,10 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     claimDirect: async (message, limits) => claimDirect(tables, message, limits),
     settle: async (settlements) => settle(tables, settlements),
     overdueClaims: async (owned) => overdueClaims(tables, owned),
+    inQueue: async (key) => inQueue(tables, key),
     overdueDirect: async () => overdueDirect(tables),
     unknownMessages: async (owned, most) => unknownMessages(tables, owned, most),
-    listUnknown: async (tenant, most) => listUnknown(tables, tenant, most),
+    listUnknown: async (tenant, most, after) => listUnknown(tables, tenant, most, after),
     knownSids: async (tenant, sids) => knownSids(tables, tenant, sids),
     leaveUndecided: async (tenant, u, attempt) => leaveUndecided(tables, tenant, u, attempt),
     decideUnknown: async (tenant, u, decision, given) => decideUnknown(tables, tenant, u, decision, given),
@@ -251,6 +253,8 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
     admittedOffset: async (partition, topic) => admittedOffset(tables, partition, topic),
     counts: async () => counts(tables),
     prune: async (retention, most) => prune(tables, retention, most),
+    // Nothing is kept beside the messages themselves.
+    foldTally: async () => 0,
     async close() {},
   };
 }

@@ -49,6 +49,7 @@ export function viewOf(tables: Tables, message: MessageRow): MessageView {
     callbacks: (tables.callbacks.get(id) ?? [])
       .toSorted((a, b) => a.receivedAt - b.receivedAt)
       .map(({ status, sid, code, receivedAt }) => ({ status, sid, code, receivedAt })),
+    erased: message.erased,
     record: body?.record ?? null,
     headers: body?.headers ?? {},
   };

@@ -5,8 +5,7 @@ import { key, type Tables } from './tables.js';
 /** Final messages lose their bodies after a time, and their ids after a longer one. Returns how many it touched. */
 export function prune(tables: Tables, retention: Retention, most: number): number {
   const now = tables.clock();
-  const older = (row: { acceptedAt: number; changedAt: number }, ms: number): boolean =>
-    row.acceptedAt < now - ms && row.changedAt < now - ms;
+  const older = (row: { changedAt: number }, ms: number): boolean => row.changedAt < now - ms;
   const erased = [...tables.messages.values()]
     .filter((row) => row.state >= MESSAGE.sent && !row.erased && older(row, retention.detailMs))
     .slice(0, most);

@@ -124,7 +124,10 @@ export class Tables {
   readonly tenants = new Map<number, Tenant>();
   readonly owners = new Map<number, OwnerRow>();
   readonly admitted = new Map<string, bigint>();
-  readonly ranges = new Map<string, { partition: number; topic: string; first: bigint; tries: number }>();
+  readonly ranges = new Map<
+    string,
+    { partition: number; topic: string; first: bigint; readers: Set<string> }
+  >();
   readonly messages = new Map<string, MessageRow>();
   readonly bodies = new Map<string, { record: Buffer; headers: Readonly<Record<string, string>> }>();
   readonly lanes = new Map<string, LaneRow>();

@@ -1,4 +1,4 @@
-import type { Database, Row, Statement } from '../database.js';
+import type { Database, Row, Statement, TransactionOptions } from '../database.js';
 import { type Ownership, requireOwner } from '../ownership/ownership.js';
 import { ADVANCE_LANES } from './advance-lanes.js';
 import { LANE, MESSAGE, type StoredState } from '../states.js';
@@ -15,6 +15,8 @@ export interface Callback {
   readonly sid: string;
   readonly status: string;
   readonly errorCode?: number | undefined;
+  /** What the name of its template stood for, where it has one. */
+  readonly contentSid?: string | undefined;
   readonly receivedAt: number;
 }
 
@@ -40,6 +42,15 @@ export interface CallbackView {
     readonly accountSid: string | null;
     readonly outcome: string;
   } | null;
+  /** What the attempt before that one failed with; only read for reports of failure, null after a redrive and where it had no code. */
+  readonly codeBefore: number | null;
+}
+
+export interface GoneTemplate {
+  readonly restaurantId: string;
+  readonly accountSid: string;
+  readonly name: string;
+  readonly contentSid: string;
 }
 
 /**
@@ -56,6 +67,8 @@ export type CallbackDecision =
       readonly retry?: { readonly due: number; readonly counted: boolean };
       readonly errorClass?: string;
       readonly effects?: readonly Effect[];
+      /** A name whose SID is gone, for whoever keeps SIDs: the ledger does nothing with it. */
+      readonly gone?: GoneTemplate;
     };
 type Applied = CallbackDecision & { readonly kind: 'apply' };
 
@@ -82,6 +95,7 @@ export interface CallbackBatch {
 export async function applyCallbacks(
   database: Database,
   batches: readonly CallbackBatch[],
+  options?: TransactionOptions,
 ): Promise<CallbackResult[][]> {
   const ordered = batches.toSorted((a, b) => a.own.partition - b.own.partition);
   const all = ordered.flatMap(({ callbacks, rule }) => callbacks.map((callback) => ({ callback, rule })));
@@ -117,7 +131,7 @@ export async function applyCallbacks(
     ];
     await Promise.all(writes.map(run));
     return decided;
-  });
+  }, options);
   const byBatch = new Map<CallbackBatch, CallbackResult[]>();
   let at = 0;
   for (const batch of ordered) {
@@ -170,12 +184,16 @@ function readViews(callbacks: readonly Callback[]): Statement {
     text: `
       select i.o, m.state, m.attempt, m.account_sid, m.sid, m.redrive, m.retries, extract(epoch from coalesce(m.redriven_at, m.accepted_at)) * 1000 as accepted_at,
              m.sender, encode(m.recipient, 'hex') as recipient, b.record, b.headers, l.state as lane_state, l.attempt as lane_attempt, l.account_sid as lane_account,
-             a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome
+             a.sid as attempt_sid, a.account_sid as attempt_account, a.outcome, p.code as code_before
         from unnest($1::int[], $2::uuid[], $3::smallint[], $4::boolean[]) with ordinality i(tenant, u, attempt, failed, o)
         join message m on m.tenant = i.tenant and m.u = i.u
         left join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u
         left join attempt a on a.tenant = i.tenant and a.u = i.u and a.attempt = i.attempt
         left join body b on i.failed and b.tenant = i.tenant and b.u = i.u
+        left join lateral (
+          select x.code from attempt x
+           where i.failed and x.tenant = i.tenant and x.u = i.u and x.attempt < i.attempt and x.redrive = m.redrive
+           order by x.attempt desc limit 1) p on true
          for no key update of m`,
     values: [
       callbacks.map((c) => c.tenant),
@@ -214,6 +232,7 @@ function toView(row: Row): CallbackView {
             accountSid: row['attempt_account'] as string | null,
             outcome: row['outcome'] as string,
           },
+    codeBefore: row['code_before'] as number | null,
   };
 }
 
@@ -260,10 +279,10 @@ function writeCallbacks(
         returning x.tenant, x.u, x.lane, x.partition, x.redrive, i.attempt, i.sid, i.account_sid, i.code, i.received_at, i.events,
                   i.due, i.error_class, i.outcome
       ), a as (
-        insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, outcome, sid)
-        select tenant, u, attempt, redrive, account_sid, received_at, outcome, sid from m
+        insert into attempt (tenant, u, attempt, redrive, account_sid, started_at, outcome, code, sid)
+        select tenant, u, attempt, redrive, account_sid, received_at, outcome, code, sid from m
         on conflict (tenant, u, attempt) do update
-           set sid = excluded.sid, outcome = excluded.outcome
+           set sid = excluded.sid, outcome = excluded.outcome, code = excluded.code
          where attempt.sid is null or attempt.outcome <> excluded.outcome
       ), head as (
         select m.* from m join lane l on l.tenant = m.tenant and l.lane = m.lane and l.head = m.u

@@ -30,6 +30,8 @@ export interface Claim extends Candidate {
   readonly attempt: number;
   readonly retries: number;
   readonly acceptedAt: number;
+  /** When the attempt before this one in its conversation began, of whichever message, ms since 1970; null: none is known. */
+  readonly formerAt: number | null;
   readonly expiresAt: number | null;
   readonly accountSid: string;
   /** The restaurant's credentials as of now: see Tenant. */
@@ -86,11 +88,11 @@ export function claimStatements(
       name: 'claim',
       text: `
         with eligible as materialized (
-          select i.tenant, i.lane, i.u, i.o, t.account_sid, t.credentials, m.*, p.until as paused_until
+          select i.tenant, i.lane, i.u, i.o, t.account_sid, t.credentials, l.started_at as former_at, m.*, p.until as paused_until
             from unnest($1::int[], $2::bigint[], $3::uuid[]) with ordinality i(tenant, lane, u, o)
             cross join lateral (select account_sid, credentials from tenant where id = i.tenant and status = 'active' offset 0) t
             cross join lateral (
-              select l.partition from lane l
+              select l.partition, l.started_at from lane l
                where l.tenant = i.tenant and l.lane = i.lane and l.head = i.u
                  and l.state = ${LANE.open} and l.due <= clock_timestamp() offset 0) l
             join unnest($4::smallint[], $5::bigint[]) e(partition, epoch) on e.partition = l.partition
@@ -138,6 +140,7 @@ export function claimStatements(
         )
         select l.tenant, l.lane, l.u, l.attempt, l.n, l.account_sid, l.credentials, l.tag, l.conversation, l.priority, l.seq, l.redrive,
                l.retries, l.sender, l.error_class, extract(epoch from l.accepted_at) * 1000 as accepted_at,
+               extract(epoch from l.former_at) * 1000 as former_at,
                extract(epoch from l.expires_at) * 1000 as expires_at, b.record, b.headers,
                exists (select from suppression z
                         where z.tenant = l.tenant and z.recipient = l.recipient and z.lifted_at is null) as suppressed
@@ -170,6 +173,7 @@ function toClaim(row: Row): Claim {
     attempt: row['attempt'] as number,
     retries: row['retries'] as number,
     acceptedAt: Number(row['accepted_at']),
+    formerAt: row['former_at'] === null ? null : Number(row['former_at']),
     expiresAt: row['expires_at'] === null ? null : Number(row['expires_at']),
     accountSid: row['account_sid'] as string,
     credentials: row['credentials'] as number,

@@ -83,10 +83,13 @@ const micros = (value: string): string => `(extract(epoch from ${value}) * 10000
 const time = (parameter: string): string =>
   `('epoch'::timestamptz + ${parameter}::float8 * interval '1 microsecond')`;
 
-const MESSAGES = `
+const REFUSAL = `
+  case when m.expires_at <= clock_timestamp() then 'past_expiry' when ${DOUBTED.replaceAll('x.', 'm.')} then 'outcome_unknown' end`;
+/** `refusal`: it is looked up for each message, whoever needs it or not. */
+const messages = (refusal: string): string => `
   select 'message' as kind, m.tenant, t.restaurant_id, m.u, m.tag, ${REASON} as reason, m.error_class, m.error_code, m.attempt,
          m.redrive, m.priority, m.accepted_at, m.changed_at as dead_at,
-         case when m.expires_at <= clock_timestamp() then 'past_expiry' when ${DOUBTED.replaceAll('x.', 'm.')} then 'outcome_unknown' end as refusal,
+         ${refusal} as refusal,
          null::smallint as partition, null::text as topic, null::bigint as kafka_offset, null::text as event, null::int as bytes
     from message m join tenant t on t.id = m.tenant
    where m.state = ${MESSAGE.dead} and not m.erased and m.discarded_at is null
@@ -124,7 +127,7 @@ export function listDead(filter: DeadFilter, page: DeadPage): Statement {
     name: `list-dead-${page.order}${page.after ? '-after' : ''}`,
     text: `
       select d.*, ${micros('dead_at')} as dead_micros, extract(epoch from accepted_at) * 1000 as accepted_ms from (
-        (${MESSAGES} ${behind('m.changed_at', 'm.u')} ${ordered('m.changed_at', 'm.u')})
+        (${messages(REFUSAL)} ${behind('m.changed_at', 'm.u')} ${ordered('m.changed_at', 'm.u')})
         union all
         (${RECORDS} ${behind('r.filed_at', 'r.u')} ${ordered('r.filed_at', 'r.u')})) d
       ${ordered('dead_at', 'u')}`,
@@ -171,7 +174,7 @@ export function countDead(filter: DeadFilter): Statement {
     text: `
       select restaurant_id, reason, error_class, error_code, count(*)::int as letters,
              extract(epoch from min(dead_at)) * 1000 as oldest, extract(epoch from max(dead_at)) * 1000 as newest
-        from (${MESSAGES} union all ${RECORDS}) d
+        from (${messages('null::text')} union all ${RECORDS}) d
        group by restaurant_id, reason, error_class, error_code
        order by count(*) desc, reason, restaurant_id, error_code limit 1000`,
     values: filterValues(filter),

@@ -18,33 +18,45 @@ export interface UnknownEntry {
   readonly since: number;
   /** False: reconciliation is still looking. */
   readonly undecided: boolean;
+  readonly place: UnknownPlace;
 }
 
-/** Of one restaurant, or of all with null; the longest waiting first. */
-export function listUnknown(tenant: number | null, most: number): Statement {
+/** Where a list of unknown outcomes goes on. */
+export interface UnknownPlace {
+  /** Unknown since, in µs since 1970. */
+  readonly at: number;
+  readonly u: string;
+}
+
+/** Of one restaurant, or of all with null; the longest waiting first, behind `after`. */
+export function listUnknown(tenant: number | null, most: number, after?: UnknownPlace): Statement {
   return {
-    name: 'list-unknown',
+    name: after ? 'list-unknown-after' : 'list-unknown',
     text: `
       select m.tenant, t.restaurant_id, m.u, m.tag, m.attempt, extract(epoch from a.started_at) * 1000 as started_at,
-             extract(epoch from m.changed_at) * 1000 as since, m.error_class = '${UNDECIDED}' as undecided
+             (extract(epoch from m.changed_at) * 1000000)::bigint as since_micros, m.error_class = '${UNDECIDED}' as undecided
         from message m join tenant t on t.id = m.tenant
         left join attempt a on a.tenant = m.tenant and a.u = m.u and a.attempt = m.attempt
        where m.state = ${MESSAGE.unknown} and ($1::int is null or m.tenant = $1)
-       order by m.changed_at limit $2`,
-    values: [tenant, most],
+         ${after ? "and (m.changed_at, m.u) > ('epoch'::timestamptz + $3::float8 * interval '1 microsecond', $4::uuid)" : ''}
+       order by m.changed_at, m.u limit $2`,
+    values: [tenant, most, ...(after ? [after.at, after.u] : [])],
   };
 }
 
 export function toUnknownEntry(row: Row): UnknownEntry {
+  const u = hex(row['u']);
+  const at = Number(row['since_micros']);
   return {
     tenant: row['tenant'] as number,
     restaurantId: row['restaurant_id'] as string,
-    u: hex(row['u']),
+    u,
     tag: row['tag'] as string,
     attempt: row['attempt'] as number,
     startedAt: row['started_at'] === null ? null : Number(row['started_at']),
-    since: Number(row['since']),
+    since: at / 1_000,
     undecided: row['undecided'] === true,
+    place: { at, u },
   };
 }
 

@@ -79,6 +79,29 @@ export function claimDirect(
   });
 }
 
+/** Whether the queue sends it, or has sent it: its record came through Kafka, also where an attempt besides the queue was refused. */
+export function inQueue(tenant: number, u: string): Statement {
+  return {
+    name: 'direct-in-queue',
+    text: `
+      select exists (
+        select from message
+         where tenant = $1 and u = $2 and ((state = ${MESSAGE.refused} and queued) or state = any($3::int[]))) as taken`,
+    values: [tenant, u, TAKEN],
+  };
+}
+
+/** States of what the queue has or had, but for those in which it gave up. */
+export const TAKEN: readonly StoredState[] = [
+  MESSAGE.waiting,
+  MESSAGE.retrying,
+  MESSAGE.scheduled,
+  MESSAGE.held,
+  MESSAGE.sent,
+  MESSAGE.delivered,
+  MESSAGE.read,
+];
+
 function lockGate(tenant: number): Statement {
   return {
     name: 'direct-lock-gate',

@@ -3,6 +3,7 @@ import { LANE, MESSAGE } from '../states.js';
 import { EVENT_PLACE } from '../events/message-events.js';
 import { hex } from './admit-sends.js';
 import { UNDECIDED } from './leases.js';
+import { TALLY } from './tally.js';
 
 /** A message with its story, as the API shows it. Times are ms since 1970. */
 export interface MessageView {
@@ -21,6 +22,8 @@ export interface MessageView {
   readonly error: { readonly class: string; readonly code: number | null } | null;
   readonly attempts: readonly AttemptView[];
   readonly callbacks: readonly CallbackEntry[];
+  /** Its detail is gone: by retention, or on request. */
+  readonly erased: boolean;
   readonly record: Buffer | null;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -57,7 +60,7 @@ export const MESSAGE_COLUMNS = `
   m.u, m.tag, t.restaurant_id, m.conversation, m.priority, ${MESSAGE_STATUS} as status,
   extract(epoch from m.accepted_at) * 1000 as accepted_at, extract(epoch from m.changed_at) * 1000 as changed_at,
   case when m.state = ${MESSAGE.scheduled} then extract(epoch from m.due) * 1000 end as send_at,
-  extract(epoch from m.expires_at) * 1000 as expires_at, m.sid, m.redrive, m.error_class, m.error_code,
+  extract(epoch from m.expires_at) * 1000 as expires_at, m.sid, m.redrive, m.error_class, m.error_code, m.erased,
   b.record, b.headers,
   (select json_agg(json_build_object('attempt', a.attempt, 'startedAt', (extract(epoch from a.started_at) * 1000)::bigint,
           'finishedAt', (extract(epoch from a.finished_at) * 1000)::bigint, 'outcome', a.outcome,
@@ -109,6 +112,7 @@ export function toMessageView(row: Row): MessageView {
     error: errorClass === null ? null : { class: errorClass, code: row['error_code'] as number | null },
     attempts: (row['attempts'] as AttemptView[] | null) ?? [],
     callbacks: (row['callbacks'] as CallbackEntry[] | null) ?? [],
+    erased: row['erased'] as boolean,
     record: row['record'] as Buffer | null,
     headers: (row['headers'] as Record<string, string> | null) ?? {},
   };
@@ -119,14 +123,18 @@ export function countStates(): Statement {
   return {
     name: 'count-states',
     text: `
-      select (select json_object_agg(state, n) from (select state, count(*)::int as n from message group by state) s) as states,
-             (select count(*)::int from message m join tenant t on t.id = m.tenant and t.status <> 'suspended'
-               where m.state = ${MESSAGE.waiting} and m.due > clock_timestamp()) as backing_off,
-             (select count(*)::int from message m join tenant t on t.id = m.tenant and t.status = 'suspended'
-               where m.state = ${MESSAGE.waiting}) as suspended,
-             (select count(*)::int from lane l join message m on m.tenant = l.tenant and m.lane = l.lane and m.state = ${MESSAGE.waiting}
-                join tenant t on t.id = l.tenant and t.status <> 'suspended'
-               where l.state = ${LANE.held} and m.u <> l.head and m.due <= clock_timestamp()) as behind_dead,
+      select (select json_object_agg(state, n) from (${TALLY}) s) as states,
+             (select count(*)::int from (
+                select tenant from message where state = ${MESSAGE.waiting} and due > '-infinity' and due > now() offset 0) m
+                join tenant t on t.id = m.tenant and t.status <> 'suspended') as backing_off,
+             (select coalesce(sum(w.n), 0)::int from tenant t cross join lateral (
+                select count(*) as n from message m where m.tenant = t.id and m.state = ${MESSAGE.waiting} offset 0) w
+               where t.status = 'suspended') as suspended,
+             (select coalesce(sum(w.n), 0)::int from lane l join tenant t on t.id = l.tenant and t.status <> 'suspended'
+                cross join lateral (
+                  select count(*) as n from message m where m.tenant = l.tenant and m.lane = l.lane and m.state = ${MESSAGE.waiting}
+                     and m.u <> l.head and m.due <= clock_timestamp() offset 0) w
+               where l.state = ${LANE.held}) as behind_dead,
              (select count(*)::int from message where state = ${MESSAGE.unknown} and error_class = '${UNDECIDED}') as undecided,
              (select json_agg(json_build_object('restaurantId', t.restaurant_id, 'active', a.n, 'limit', t.concurrency))
                 from (select tenant, count(*)::int as n from slot where lease is not null group by tenant) a

@@ -8,16 +8,28 @@ import type { Ownership, TopicRole } from './ownership.js';
  *                     └ died again ─► noted twice ─► noted the third time: record by record, each behind a note of its own
  *                                                      └ a single record noted thrice ─► to the dead letters as it was
  *
- * An owner that took over in order writes no notes: they would cost every batch a commit.
+ * An owner that took over in order writes no notes: they would cost every batch a commit. A process counts once, however often it
+ * notes: it reads a range again where Postgres did not answer, and lives.
  */
-export function noteRange(own: Ownership, topic: TopicRole, first: bigint, single: boolean): Statement {
+export function noteRange(
+  own: Ownership,
+  topic: TopicRole,
+  first: bigint,
+  single: boolean,
+  reader: string,
+): Statement {
   return {
     name: 'note-range',
     text: `
-      insert into range_note as r (partition, topic, first_offset, single) values ($1, $2, $3::bigint, $4)
-      on conflict (partition, topic, first_offset, single) do update set tries = r.tries + 1, noted_at = clock_timestamp()
+      insert into range_note as r (partition, topic, first_offset, single, readers)
+      select w.partition, $2, $3::bigint, $4, array[$7::text] from owner w
+       where w.partition = $1 and w.epoch = $5 and exists (select from installation where incarnation = $6)
+      on conflict (partition, topic, first_offset, single) do update
+         set tries = r.tries + (not r.readers @> excluded.readers)::int,
+             readers = case when r.readers @> excluded.readers then r.readers else r.readers || excluded.readers end,
+             noted_at = clock_timestamp()
       returning tries`,
-    values: [own.partition, topic, String(first), single],
+    values: [own.partition, topic, String(first), single, own.epoch, own.incarnation, reader],
   };
 }
 

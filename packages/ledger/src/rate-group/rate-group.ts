@@ -24,7 +24,7 @@ export async function beat(
   name: string,
   redisOk: boolean,
 ): Promise<{ readonly group: RateGroupState; readonly live: readonly LiveMember[] }> {
-  const [, rows] = await database.transaction([
+  const statements = [
     {
       name: 'rate-beat',
       text: `
@@ -45,7 +45,9 @@ export async function beat(
           from rate_group g`,
       values: [],
     },
-  ]);
+  ];
+  // The next beat says it again.
+  const [, rows] = await database.transaction(statements, { mayBeLost: true });
   const row = rows?.[0] ?? {};
   return { group: toState(row), live: (row['live'] as LiveMember[] | null) ?? [] };
 }

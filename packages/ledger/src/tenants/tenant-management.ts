@@ -153,10 +153,31 @@ export async function updateTenant(
   database: Database,
   keys: CredentialKeys,
   restaurantId: string,
-  change: TenantChange,
+  { credentials, ...plain }: TenantChange,
   by: string,
 ): Promise<TenantView | undefined> {
-  const { credentials } = change;
+  return changeTenant(database, restaurantId, plain, credentials && { ...credentials, keys }, by);
+}
+
+/** As updateTenant, for whoever has no key to encrypt credentials with. */
+export async function changeTenantLimits(
+  database: Database,
+  restaurantId: string,
+  limits: TenantLimits,
+  by: string,
+): Promise<TenantView | undefined> {
+  return changeTenant(database, restaurantId, limits, undefined, by);
+}
+
+type SealedWith = NonNullable<TenantChange['credentials']> & { readonly keys: CredentialKeys };
+
+async function changeTenant(
+  database: Database,
+  restaurantId: string,
+  change: Omit<TenantChange, 'credentials'>,
+  credentials: SealedWith | undefined,
+  by: string,
+): Promise<TenantView | undefined> {
   return database.conversation(async (run) => {
     const [now] = await run({
       name: 'update-tenant-lock',
@@ -167,7 +188,7 @@ export async function updateTenant(
     const tenant = now['id'] as number;
     if (credentials) {
       const accountSid = credentials.accountSid ?? (now['account_sid'] as string);
-      await run(saveAccount(keys, tenant, restaurantId, accountSid, credentials.authToken));
+      await run(saveAccount(credentials.keys, tenant, restaurantId, accountSid, credentials.authToken));
       await run({
         name: 'update-tenant-credentials',
         text: `
@@ -198,7 +219,7 @@ export async function updateTenant(
         change.onUnknown ?? null,
       ],
     });
-    await run(auditRow(by, 'tenants.update', restaurantId, auditedChange(change)));
+    await run(auditRow(by, 'tenants.update', restaurantId, auditedChange({ ...change, credentials })));
     const [row] = await run(readOne(restaurantId));
     return row && toTenantView(row);
   });

@@ -1,4 +1,4 @@
-import { type CredentialKeys, seal, unseal } from '../credentials.js';
+import { CredentialError, type CredentialKeys, seal, type Sealed, unseal } from '../credentials.js';
 import type { Database, Row, Statement } from '../database.js';
 
 /** A restaurant as the services use it. The token is in the clear: keep it in memory only. */
@@ -9,6 +9,11 @@ export interface Tenant {
   readonly partition: number;
   readonly accountSid: string;
   readonly authToken: string;
+  /**
+   * Its token does not open with this process' keys: `authToken` is empty, and here it is as good as suspended. One such restaurant
+   * must not keep the others from being read.
+   */
+  readonly unopened?: 'key_invalid' | 'key_unknown' | 'tampered';
   /** Rises whenever account or token are saved. */
   readonly credentials: number;
   readonly fromNumbers: readonly string[];
@@ -147,16 +152,17 @@ function toTenant(row: Row, keys: CredentialKeys): Tenant {
   const restaurantId = row['restaurant_id'] as string;
   const accountSid = row['account_sid'] as string;
   const sealed = { keyId: row['key_id'] as string, bytes: row['auth_token'] as Buffer };
+  const opened = open(keys, `${restaurantId}/${accountSid}`, sealed);
   return {
     id: row['id'] as number,
     restaurantId,
     name: row['name'] as string,
     partition: row['partition'] as number,
     accountSid,
-    authToken: unseal(keys, `${restaurantId}/${accountSid}`, sealed),
+    ...opened,
     credentials: row['credentials'] as number,
     fromNumbers: row['from_numbers'] as string[],
-    status: row['status'] as Tenant['status'],
+    status: opened.unopened ? 'suspended' : (row['status'] as Tenant['status']),
     concurrency: row['concurrency'] as number | null,
     ratePerSecond: row['rate_per_second'] as number | null,
     onDead: row['on_dead'] as Tenant['onDead'],
@@ -164,4 +170,17 @@ function toTenant(row: Row, keys: CredentialKeys): Tenant {
     pausedUntil: row['paused_until'] === null ? null : Number(row['paused_until']),
     changedAt: row['changed_at'] as string,
   };
+}
+
+function open(
+  keys: CredentialKeys,
+  context: string,
+  sealed: Sealed,
+): { readonly authToken: string; readonly unopened?: CredentialError['code'] } {
+  try {
+    return { authToken: unseal(keys, context, sealed) };
+  } catch (error) {
+    if (!(error instanceof CredentialError)) throw error;
+    return { authToken: '', unopened: error.code };
+  }
 }

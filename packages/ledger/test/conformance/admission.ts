@@ -149,16 +149,24 @@ export function admissionKeeps(subject: () => Subject): void {
     expect(only(await stage.claim([next as never]))).toMatchObject({ redrive: 1, attempt: 2, retries: 0 });
   });
 
-  it('counts how often a range was begun, until it is admitted', async () => {
+  it('counts the processes that began to read a range, each once, until it is admitted', async () => {
     const stage = await Stage.open(subject(), 'poison');
     stage.own = await stage.ledger.takeOwnership(stage.own.partition, 'after a death');
     expect(stage.own.clean).toBe(false);
     const first = await stage.ledger.admittedOffset(stage.own.partition, 'send');
-    const note = (single: boolean) => stage.ledger.noteRange(stage.own, 'send', first, single);
-    expect([await note(false), await note(false), await note(true)]).toEqual([1, 2, 1]);
-    expect(await stage.ledger.noteRange(stage.own, 'retry', first, false)).toBe(1);
+    const note = (reader: string, single = false) =>
+      stage.ledger.noteRange(stage.own, 'send', first, single, reader);
+    expect([await note('a'), await note('b'), await note('a', true)]).toEqual([1, 2, 1]);
+    // Who reads it again did not die of it.
+    expect([await note('a'), await note('b'), await note('c')]).toEqual([2, 2, 3]);
+    expect(await stage.ledger.noteRange(stage.own, 'retry', first, false, 'a')).toBe(1);
     await stage.admit(stage.message('c'));
-    expect(await note(false)).toBe(1);
+    expect(await note('d')).toBe(1);
+    const former = stage.own;
+    await stage.ledger.takeOwnership(former.partition, 'another');
+    await expect(stage.ledger.noteRange(former, 'send', first, false, 'a')).rejects.toMatchObject({
+      code: 'fenced',
+    });
   });
 
   it('tells a new owner whether the one before gave the partition back in order', async () => {

@@ -115,6 +115,37 @@ export function callbacksKeep(subject: () => Subject): void {
     expect(only(await stage.claim([claim]))).toMatchObject({ attempt: 2, retries: 0, lastError: 'paused' });
   });
 
+  it('show the rule of a failure what the attempt before it failed with, as it was reported', async () => {
+    const stage = await Stage.open(subject(), 'before');
+    const claim = await stage.claimed('c');
+    const seen: unknown[] = [];
+    const again: CallbackRule = (view) => {
+      seen.push(view?.codeBefore);
+      return {
+        kind: 'apply',
+        result: 'repeat',
+        state: MESSAGE.retrying,
+        event: 'retrying',
+        errorClass: 'template_gone',
+        retry: { due: subject().now(), counted: true },
+      };
+    };
+    await stage.ledger.settle([accepted(claim)]);
+    await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63027 }], again);
+    await stage.retry(claim.u, 1, subject().now());
+    const second = only(await stage.claim([claim]));
+    await stage.ledger.settle([accepted(second)]);
+    await report(stage, [callbackOf(second)], () => ({ kind: 'ignore', result: 'x' }));
+    const failed: CallbackRule = (view) => {
+      seen.push(view?.codeBefore);
+      return { kind: 'ignore', result: 'x' };
+    };
+    await report(stage, [{ ...callbackOf(second), sid: 'SM2', status: 'failed' }], failed);
+    expect(seen).toEqual([null, 63027]);
+    const view = await stage.ledger.readMessage(stage.tenant, claim.u);
+    expect(view?.attempts).toMatchObject([{ attempt: 1, code: 63027 }, { attempt: 2 }]);
+  });
+
   it('carry out effects, as settlements do', async () => {
     const stage = await Stage.open(subject(), 'effects');
     const claim = await stage.claimed('c');

@@ -33,6 +33,20 @@ export function claimsKeep(subject: () => Subject): void {
     expect(await stage.claim([second])).toEqual([]);
   });
 
+  it('tell when the attempt before it in its conversation began, whosever it was', async () => {
+    const stage = await Stage.open(subject(), 'former');
+    const messages = [stage.message('c'), stage.message('c')];
+    const heads = await stage.admit(...messages);
+    const [first] = await stage.claim(heads);
+    expect(first).toMatchObject({ attempt: 1, formerAt: null });
+    const [settled] = await stage.ledger.settle([accepted(first as never)]);
+    const [second] = await stage.claim([settled?.next as never]);
+    expect(second).toMatchObject({ u: messages[1]?.u, attempt: 1 });
+    const { formerAt } = second ?? {};
+    expect(formerAt).toBeGreaterThan(subject().now() - 60_000);
+    expect(formerAt).toBeLessThanOrEqual(subject().now());
+  });
+
   it('name the partitions that others own now, and go on with the rest', async () => {
     const [a, b] = await twoPartitions(subject());
     const heads = [...(await a.admit(a.message('c'))), ...(await b.admit(b.message('c')))];

@@ -75,8 +75,10 @@ export function directKeeps(subject: () => Subject): void {
     const message = stage.message('c');
     await refuse(stage, message, await claimed(stage, message));
     expect(await stage.ledger.wake([stage.own], 100)).toEqual([]);
+    expect(await stage.ledger.inQueue({ tenant: stage.tenant, u: message.u })).toBe(false);
     await stage.admit(message);
     expect(await ask(stage, message)).toMatchObject({ kind: 'known' });
+    expect(await stage.ledger.inQueue({ tenant: stage.tenant, u: message.u })).toBe(true);
     const heads = await stage.ledger.wake([stage.own], 100);
     expect(heads.map((head) => head.u)).toEqual([message.u]);
     expect(only(await stage.claim(heads))).toMatchObject({ attempt: 2, retries: 0 });
@@ -88,6 +90,7 @@ export function directKeeps(subject: () => Subject): void {
     const message = stage.message('c');
     await refuse(stage, message, await claimed(stage, message));
     await stage.admit({ ...message, bodyHash: '11'.repeat(32) });
+    expect(await stage.ledger.inQueue({ tenant: stage.tenant, u: message.u })).toBe(false);
     expect(await stage.ledger.wake([stage.own], 100)).toEqual([]);
     expect(await stage.status(message.u)).toBe('failed');
   });
@@ -107,7 +110,10 @@ export function directKeeps(subject: () => Subject): void {
   it('is known where the queue has it already', async () => {
     const stage = await Stage.open(subject(), 'direct-known');
     const message = stage.message('c');
+    const taken = () => stage.ledger.inQueue({ tenant: stage.tenant, u: message.u });
+    expect(await taken()).toBe(false);
     await stage.admit(message);
+    expect(await taken()).toBe(true);
     expect(await ask(stage, message)).toMatchObject({
       kind: 'known',
       state: MESSAGE.waiting,

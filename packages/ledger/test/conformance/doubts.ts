@@ -1,3 +1,4 @@
+import type { UnknownEntry } from '@mersal/ledger';
 import { expect, it } from 'vitest';
 import { accepted, only, repeat, Stage, type Subject, unknown } from './subject.js';
 
@@ -53,6 +54,28 @@ export function doubtsKeep(subject: () => Subject): void {
       expect(await stage.ledger.leaveUndecided(stage.tenant, claim.u, 1)).toEqual({ left: false });
       expect(await stage.heads()).toEqual(onDead === 'skip' ? [follower.u] : []);
     }
+  });
+
+  it('are listed over pages, the longest waiting first, each once', async () => {
+    const stage = await Stage.open(subject(), 'unknown-pages');
+    const us: string[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const claim = await stage.claimed(`c${n}`);
+      await stage.ledger.settle([unknown(claim)]);
+      us.push(claim.u);
+      // The last two at one time, where the time is the test's.
+      if (n < 3) await subject().later(1);
+    }
+    const found: UnknownEntry[] = [];
+    for (;;) {
+      const page = await stage.ledger.listUnknown(stage.tenant, 2, found.at(-1)?.place);
+      found.push(...page);
+      if (page.length < 2) break;
+    }
+    expect(found.slice(0, 3).map(({ u }) => u)).toEqual(us.slice(0, 3));
+    expect(found.map(({ u }) => u).toSorted()).toEqual(us.toSorted());
+    const others = await stage.ledger.listUnknown(null, 100, found.at(-1)?.place);
+    expect(others.filter(({ u }) => us.includes(u))).toEqual([]);
   });
 
   it('an operator says that it was sent', async () => {

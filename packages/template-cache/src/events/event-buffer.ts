@@ -48,9 +48,10 @@ export class EventBuffer {
 
   add(event: RecordedEvent): void {
     while (this.#ring.full) {
-      const oldest = this.#ring.shift();
+      const at = this.#ring.oldestAt;
+      const oldest = this.#ring.shiftShape();
       if (!oldest) break;
-      this.#summaries.add(oldest);
+      this.#summaries.add(oldest, at);
       this.#trimmed += 1;
     }
     this.#ring.push(event);

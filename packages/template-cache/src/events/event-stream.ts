@@ -1,10 +1,9 @@
 import type { EventStreamState } from './event-stream-state.js';
-import { encodeEvent, encodeHeaders, partitionFor, type TemplateEvent } from '@mersal/contracts';
+import { type TemplateEvent, templateEventRecord } from '@mersal/contracts';
 import {
   createAdmin,
   createPublisher,
   type KafkaConnection,
-  type OutRecord,
   PublishError,
   type Publisher,
 } from '@mersal/kafka';
@@ -62,7 +61,7 @@ export class EventStream {
     if (before === 0 && this.#buffer.trimmed === 1)
       this.#options.logger.warn(
         {},
-        `template events are trimmed to counts: ${MOST_EVENTS} wait for Kafka already`,
+        `template events are trimmed to counts: ${this.#buffer.detailed} wait for Kafka, and no more are kept with their detail`,
       );
     this.#schedule();
   }
@@ -145,24 +144,10 @@ export class EventStream {
     this.#partitions ??= await partitionCount(connection, topic);
     const partitions = this.#partitions;
     this.#publisher ??= createPublisher({ connection });
-    await (await this.#publisher).publish(events.map((event) => toRecord(event, topic, partitions)));
+    await (await this.#publisher).publish(
+      events.map((event) => templateEventRecord(event, { topic, partitions, source: 'template-cache' })),
+    );
   }
-}
-
-function toRecord(event: TemplateEvent, topic: string, partitions: number): OutRecord {
-  return {
-    topic,
-    partition: partitionFor(event.key, partitions),
-    key: event.key,
-    value: encodeEvent('mersal.template.event.v1', event),
-    headers: encodeHeaders({
-      id: `${event.producer}/${event.sequence}`,
-      type: 'mersal.template.event.v1',
-      source: 'template-cache',
-      time: event.at,
-      subject: encodeURIComponent(event.key),
-    }),
-  };
 }
 
 async function partitionCount(connection: KafkaConnection, topic: string): Promise<number> {

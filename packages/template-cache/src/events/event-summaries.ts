@@ -1,6 +1,6 @@
 import { mergeSketches, SKETCH_SIZE, sketchValue, type TemplateEvent } from '@mersal/contracts';
 import { OTHER_KEYS } from '../metrics/counts.js';
-import type { RecordedEvent } from './recorded-event.js';
+import type { EventShape, RecordedEvent } from './recorded-event.js';
 
 /** What events leave that lost their detail. */
 export type EventSummary = Omit<TemplateEvent, 'producer' | 'sequence'>;
@@ -20,6 +20,8 @@ interface Growing {
  */
 export class EventSummaries {
   readonly #most: number;
+  /** Where the events of a shape went last: most of those that follow are alike, of the same pane, and add nothing but their number. */
+  readonly #lately = new Map<EventShape, { readonly pane: number; readonly summary: Growing }>();
   #summaries = new Map<string, Growing>();
   #byPane = true;
   #events = 0;
@@ -33,11 +35,20 @@ export class EventSummaries {
     return this.#events;
   }
 
-  add(event: RecordedEvent): void {
+  add(shape: EventShape, at: number): void {
     this.#events += 1;
-    this.#merge(event, 1, event.kind === 'miss' ? [sketchValue(event.hash)] : []);
+    const pane = this.#paneOf(at);
+    const lately = this.#lately.get(shape);
+    if (lately?.pane === pane) {
+      lately.summary.count += 1;
+      return;
+    }
+    const summary = this.#merge({ ...shape, at }, 1, shape.kind === 'miss' ? [sketchValue(shape.hash)] : []);
+    if (this.#lately.size >= this.#most) this.#lately.clear();
+    this.#lately.set(shape, { pane, summary });
     if (this.#summaries.size <= this.#most || !this.#byPane) return;
     this.#byPane = false;
+    this.#lately.clear();
     const before = this.#summaries;
     this.#summaries = new Map();
     for (const { event: one, count, values } of before.values()) this.#merge(one, count, [...values]);
@@ -46,6 +57,7 @@ export class EventSummaries {
   /** Takes at most `n` of them out. */
   take(n: number): EventSummary[] {
     const taken: EventSummary[] = [];
+    this.#lately.clear();
     for (const [id, { event, count, values }] of this.#summaries) {
       if (taken.length >= n) break;
       this.#summaries.delete(id);
@@ -60,7 +72,7 @@ export class EventSummaries {
     return taken;
   }
 
-  #merge(event: RecordedEvent, count: number, values: readonly number[]): void {
+  #merge(event: RecordedEvent, count: number, values: readonly number[]): Growing {
     let found = this.#find(event, event.key);
     if (!found && this.#summaries.size >= this.#most && !this.#byPane) found = this.#find(event, OTHER_KEYS);
     if (!found) {
@@ -83,15 +95,19 @@ export class EventSummaries {
     found.count += count;
     for (const value of values) found.values.add(value);
     if (found.values.size >= 2 * SKETCH_SIZE) found.values = new Set(mergeSketches([[...found.values], []]));
+    return found;
   }
 
   #find(event: RecordedEvent, key: string): Growing | undefined {
     return this.#summaries.get(this.#idOf(event, key));
   }
 
+  #paneOf(at: number): number {
+    return this.#byPane ? Math.floor(at / PANE_MS) : 0;
+  }
+
   #idOf({ kind, tenant, reason = '', at }: RecordedEvent, key: string): string {
     if (key === OTHER_KEYS) return `${kind}|${OTHER_KEYS}`;
-    const pane = this.#byPane ? Math.floor(at / PANE_MS) : 0;
-    return `${kind}|${pane}|${key.length}|${tenant.length}|${key}${tenant}${reason}`;
+    return `${kind}|${this.#paneOf(at)}|${key.length}|${tenant.length}|${key}${tenant}${reason}`;
   }
 }

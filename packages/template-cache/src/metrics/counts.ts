@@ -47,13 +47,18 @@ export class CountsByKey {
 
   add(kind: CacheEventKind, key: string): void {
     this.total.add(kind);
-    const name = this.#keys.has(key) || this.#keys.size < MOST_KEYS ? key : OTHER_KEYS;
+    const counts = this.#keys.get(key) ?? this.#countsFor(key);
+    counts.add(kind);
+  }
+
+  #countsFor(key: string): Counts {
+    const name = this.#keys.size < MOST_KEYS ? key : OTHER_KEYS;
     let counts = this.#keys.get(name);
     if (!counts) {
       counts = new Counts();
       this.#keys.set(name, counts);
     }
-    counts.add(kind);
+    return counts;
   }
 
   byKey(): Record<string, CacheMetrics> {

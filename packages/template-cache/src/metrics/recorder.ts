@@ -1,10 +1,12 @@
+import { isStorable } from '@mersal/contracts';
 import type { RuntimeReport } from './reported.js';
 import type { CacheEventDetails } from './reported.js';
 import type { RecordedEvent } from '../events/recorded-event.js';
 import type { CacheLogger } from '../logger.js';
 import { shortHash } from '../hash-data.js';
+import { storable } from '../storable-text.js';
+import { checkCacheKey } from '../template-identity.js';
 import { type CacheEventKind, type CacheMetrics, CountsByKey } from './counts.js';
-import { type CacheHealth, healthOf } from './health.js';
 import { SpikeWatch } from './spike-watch.js';
 
 export interface RecorderOptions {
@@ -15,6 +17,8 @@ export interface RecorderOptions {
   /** Takes each event; undefined where there is no Kafka. */
   readonly publish?: (event: RecordedEvent) => void;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Counts what happens to the cache in this process, tells it to the log, and passes it on. */
 export class Recorder {
@@ -27,7 +31,7 @@ export class Recorder {
     this.#options = options;
   }
 
-  /** @throws RangeError where the key has not 1 to 256 characters, or the hash not 1 to 128 */
+  /** @throws RangeError where the key has not 1 to 256 characters, the hash not 1 to 128, or one of them can't be stored */
   record(
     kind: CacheEventKind,
     key: string,
@@ -35,8 +39,9 @@ export class Recorder {
     sid: string | undefined,
     details: CacheEventDetails = {},
   ): void {
-    if (key.length < 1 || key.length > 256) throw new RangeError('a cache key has 1 to 256 characters');
+    checkCacheKey(key);
     if (hash.length < 1 || hash.length > 128) throw new RangeError('a hash has 1 to 128 characters');
+    if (!isStorable(hash)) throw new RangeError('a hash holds neither NUL nor half a character');
     const { logger, wallClock, defaultTenant, publish } = this.#options;
     const at = wallClock();
     this.#counts.add(kind, key);
@@ -49,16 +54,18 @@ export class Recorder {
       this.#saidLocal = true;
       return;
     }
-    publish({
+    const { restaurantId, source, reason } = details;
+    const event: Writable<RecordedEvent> = {
       kind,
       key,
       hash,
-      tenant: (details.restaurantId ?? defaultTenant).slice(0, 64),
+      tenant: storable(restaurantId || defaultTenant, 64),
       at,
-      ...(sid === undefined ? {} : { sid: sid.slice(0, 64) }),
-      ...(details.source === undefined ? {} : { source: details.source }),
-      ...(details.reason === undefined ? {} : { reason: details.reason.slice(0, 64) }),
-    });
+    };
+    if (sid !== undefined) event.sid = storable(sid, 64);
+    if (source !== undefined) event.source = source;
+    if (reason !== undefined) event.reason = storable(reason, 64);
+    publish(event);
   }
 
   metrics(): CacheMetrics {
@@ -68,10 +75,6 @@ export class Recorder {
   report(): RuntimeReport {
     const window = this.#spikes.window(this.#options.wallClock());
     return { ...this.metrics(), byKey: this.#counts.byKey(), window, spike: this.#spikes.open };
-  }
-
-  health(): CacheHealth {
-    return healthOf(this.metrics(), this.#spikes.open);
   }
 
   /** With Kafka the windows of all processes are judged together, and one alert tells a spike that several of them see. */

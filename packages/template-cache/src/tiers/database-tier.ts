@@ -2,9 +2,10 @@ import pg from 'pg';
 import { reasonOf } from '../logger.js';
 import { TemplateCacheError } from '../template-cache-error.js';
 import type { TemplateIdentity } from '../template-identity.js';
+import type { SidTier, StoredSid, TierAnswer } from './sid-tier.js';
 
 /** The truth about which template is whose: a unique row each. Connects with the first call. */
-export class DatabaseTier {
+export class DatabaseTier implements SidTier {
   readonly #pool: pg.Pool;
 
   constructor(url: string, onError: (error: unknown) => void) {
@@ -22,12 +23,12 @@ export class DatabaseTier {
     this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  async get({ account, key, hash }: TemplateIdentity): Promise<string | undefined> {
+  async get({ account, key, hash }: TemplateIdentity): Promise<TierAnswer> {
     const rows = await this.#query(
       'select sid from template_sid where account = $1 and key = $2 and hash = $3',
       [account, key, hash],
     );
-    return rows[0]?.['sid'] as string | undefined;
+    return { sid: rows[0]?.['sid'] as string | undefined, gone: false };
   }
 
   /** Stores it unless another was first; returns the one that counts. */
@@ -50,9 +51,7 @@ export class DatabaseTier {
   }
 
   /** Forgets all of an account. Returns what it was. */
-  async removeAccount(
-    account: string,
-  ): Promise<{ readonly identity: TemplateIdentity; readonly sid: string }[]> {
+  async removeAccount(account: string): Promise<StoredSid[]> {
     const rows = await this.#query('delete from template_sid where account = $1 returning key, hash, sid', [
       account,
     ]);
@@ -65,6 +64,11 @@ export class DatabaseTier {
   async count(): Promise<number> {
     const rows = await this.#query('select count(*)::int as n from template_sid', []);
     return rows[0]?.['n'] as number;
+  }
+
+  /** Rows of other tables that the report tells of. */
+  read(text: string, values: readonly unknown[]): Promise<Record<string, unknown>[]> {
+    return this.#pool.query<Record<string, unknown>>(text, [...values]).then(({ rows }) => rows);
   }
 
   close(): Promise<void> {

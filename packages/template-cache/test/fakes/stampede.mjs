@@ -1,17 +1,27 @@
-/** One process of a stampede: so many callers for one template at one moment. Prints what it created and what the callers got. */
+/**
+ * One process of a stampede: so many callers for one template at one moment, which is when all processes are there. Prints what it created,
+ * what the callers got, and how many of them had found nothing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TemplateCache } from '@mersal/template-cache';
+import { Redis } from 'ioredis';
 
-const cache = new TemplateCache({ redisPrefix: process.env['STAMPEDE_PREFIX'] ?? 'stampede' });
+const prefix = process.env['STAMPEDE_PREFIX'] ?? 'stampede';
+const cache = new TemplateCache({ redisPrefix: prefix });
 let created = 0;
 const creator = async () => {
   created += 1;
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  // The others have begun as well, and need some time to find nothing.
+  await sleep(1_500);
   return `HX${process.pid}`;
 };
-await new Promise((resolve) => setTimeout(resolve, Number(process.env['STAMPEDE_AT']) - Date.now()));
+const redis = new Redis(process.env['REDIS_URL'] ?? '');
+await redis.incr(`${prefix}:there`);
+while (Number(await redis.get(`${prefix}:there`)) < Number(process.env['STAMPEDE_PROCESSES'])) await sleep(5);
+redis.disconnect();
 const callers = Array.from({ length: Number(process.argv[2]) }, () =>
   cache.getCachedContentSid('menu', creator),
 );
 const sids = await Promise.all(callers);
-process.stdout.write(JSON.stringify({ created, sids }));
+process.stdout.write(JSON.stringify({ created, sids, misses: cache.getCacheMetrics().misses }));
 await cache.close();
