@@ -14,6 +14,12 @@ export interface RedisOptions {
 }
 
 /**
+ * What was written to a connection that broke is given up with it. ioredis would write it once more to the next one,
+ * also where its time was up long ago: an instant taken for nobody, a lock that nobody holds.
+ */
+const NEVER_LATE = { maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false } as const;
+
+/**
  * A connection that fails at once where Redis is away, instead of queueing: a permit that arrives late is worth
  * nothing. One limiter a connection: rate-limiter-flexible defines its script by connection, and the last one wins.
  */
@@ -22,7 +28,7 @@ export function connectRedis(options: RedisOptions): Redis {
     ...redisTls(options.url, options.tlsCa),
     lazyConnect: true,
     enableOfflineQueue: false,
-    maxRetriesPerRequest: 1,
+    ...NEVER_LATE,
     commandTimeout: options.commandTimeoutMs ?? 500,
     connectTimeout: 1_000,
     retryStrategy: (times) => Math.min(50 * times, 1_000),

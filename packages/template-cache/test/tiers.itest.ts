@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { engines, randomName } from '@mersal/testkit';
+import { engines, ownRedis, randomName } from '@mersal/testkit';
 import { describe, expect, it } from 'vitest';
 import { TemplateCache } from '../src/index.js';
 import { identityOf } from '../src/template-identity.js';
@@ -104,6 +104,25 @@ describe('what no store could hold', () => {
       expect(created).toBe(0);
       expect(cache.getCacheMetrics().totalRequests).toBe(0);
       await cache.close();
+    }
+  });
+});
+
+describe('what Redis never answered', () => {
+  it('is not written once more when it is back: it may be wrong by then', async () => {
+    await using own = await ownRedis({ appendOnly: false });
+    const tier = new RedisTier({ url: own.url, prefix: randomName('late'), onError: () => {} });
+    try {
+      const identity = identityOf({ account: 'AC1', key: 'k', language: undefined, data: undefined });
+      expect((await tier.get(identity)).sid).toBeUndefined();
+      own.freeze();
+      await expect(tier.put(identity, 'HXlate')).rejects.toThrow();
+      await own.kill();
+      await own.start();
+      await expect.poll(() => tier.get(identity).catch(() => 'away'), { timeout: 10_000 }).not.toBe('away');
+      expect((await tier.get(identity)).sid).toBeUndefined();
+    } finally {
+      await tier.close();
     }
   });
 });

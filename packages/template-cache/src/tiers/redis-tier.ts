@@ -78,7 +78,9 @@ export class RedisTier implements SidTier {
         : {}),
       lazyConnect: true,
       enableOfflineQueue: false,
-      maxRetriesPerRequest: 1,
+      // What was written to a connection that broke is not written again to the next: a SID put late may be removed by then.
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
       commandTimeout: 1_000,
       connectTimeout: 1_000,
       retryStrategy: (times) => Math.min(100 * times, 2_000),
