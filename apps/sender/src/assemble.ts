@@ -229,6 +229,7 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
     tenants,
     reconcile: reconciliation.run,
     outboxFilled: outbox.hint,
+    onFenced: takeover.onFenced,
     vitals: new VitalSigns({ ledger, clock, metrics }),
     onFatal: fail,
     clock,

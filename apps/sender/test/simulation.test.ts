@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plants } from '../sim/plants.js';
+import { lateTakes, plants } from '../sim/plants.js';
 import { simulate } from '../sim/simulation.js';
 
 /** A changed engine draws other numbers: the run that found a bug may be another one then. */
@@ -18,6 +18,14 @@ describe('a run', () => {
 
   it('is another with another seed', async () => {
     expect((await simulate({ seed: 3 })).digest).not.toBe((await simulate({ seed: 4 })).digest);
+  });
+});
+
+describe('a partition that a late request takes from its owner', () => {
+  it('is taken back, and nothing in it waits for ever', { timeout: 60_000 }, async () => {
+    const plant = { name: 'late takes', seed: 1, breaks: /./, ledger: lateTakes };
+    for (let seed = 1; seed <= 25; seed += 1)
+      expect((await simulate({ seed, theme: 'anything', plant })).violations).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@ export interface InRecord {
   readonly offset: bigint;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** Raw values by name, as own properties; of a name that is there more than once, the last. */
+  /** Raw values by name, as own properties; of a name that is there more than once, the last. One without a value is left out. */
   readonly headers: Readonly<Record<string, Buffer>>;
   /** Epoch milliseconds: when it was created, or appended, as its topic is set up. */
   readonly timestamp: number;
@@ -42,9 +42,11 @@ function bufferHeaders(headers: IHeaders): Record<string, Buffer> {
     return headers as Record<string, Buffer>;
   const buffers: Record<string, Buffer> = {};
   for (const name of Object.keys(headers)) {
-    const values = headers[name];
-    const value = Array.isArray(values) ? values.at(-1) : values;
-    if (value !== undefined) buffers[name] = Buffer.isBuffer(value) ? value : Buffer.from(value);
+    const values: IHeaders[string] | null = headers[name];
+    // kafkajs gives null for a header without a value, though its types do not say so.
+    const value: string | Buffer | null | undefined = Array.isArray(values) ? values.at(-1) : values;
+    if (value !== undefined && value !== null)
+      buffers[name] = Buffer.isBuffer(value) ? value : Buffer.from(value);
   }
   return buffers;
 }

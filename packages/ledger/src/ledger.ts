@@ -59,6 +59,8 @@ export type CancelResult = 'cancelled' | 'not_cancellable';
  */
 export interface Ledger {
   takeOwnership(partition: number, member: string): Promise<Ownership>;
+  /** Those of them that are not the partition's newest: somebody took it since. */
+  fenced(owned: readonly Ownership[]): Promise<Ownership[]>;
   /** The owner ends in order. */
   giveBack(own: Ownership): Promise<void>;
   /**

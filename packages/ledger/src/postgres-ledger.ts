@@ -61,6 +61,7 @@ import {
   lockOwned,
   type Ownership,
   readAdmitted,
+  readHeld,
   requireOwner,
   skipToLogStart,
   takeOwnership,
@@ -119,6 +120,11 @@ export function createPostgresLedger(database: Database): Ledger {
           callbacks: next.get('callbacks') ?? 0n,
         },
       };
+    },
+    async fenced(owned) {
+      if (owned.length === 0) return [];
+      const held = new Set((await database.run(readHeld(owned))).map((row) => row['partition']));
+      return owned.filter(({ partition }) => !held.has(partition));
     },
     async giveBack(own) {
       await database.run(giveBack(own));

@@ -19,8 +19,8 @@ export const REDIS_BACK_MS = 10_000;
  *     ▲                                              │   ▲ a member came or went: shares of another N
  *     └── Redis answers every living member, 10 s ───┘───┘
  *
- * Each arrow is a new epoch. Who dispatches under it waits for a second after the change, by when all that was let
- * through under the old one has left the sliding second.
+ * Each arrow is a new epoch. Who dispatches under it waits until all that was let through under the old one has left the
+ * sliding second: a second, and as long as a claim may wait for its request.
  */
 export function nextGroup(group: GroupView, live: readonly MemberView[]): GroupView | undefined {
   const names = live.map((member) => member.name).toSorted();

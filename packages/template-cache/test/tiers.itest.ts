@@ -122,7 +122,7 @@ describe('what Redis never answered', () => {
       await expect.poll(() => tier.get(identity).catch(() => 'away'), { timeout: 10_000 }).not.toBe('away');
       expect((await tier.get(identity)).sid).toBeUndefined();
     } finally {
-      await tier.close();
+      tier.close();
     }
   });
 });

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '@mersal/delivery';
-import { type Ledger, LedgerError } from '@mersal/ledger';
+import { type Ledger, LedgerError, type Ownership } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
@@ -15,6 +15,7 @@ export interface UpkeepParts {
   readonly tenants: TenantDirectory;
   readonly reconcile: () => Promise<number>;
   readonly outboxFilled: () => void;
+  readonly onFenced: (own: Ownership) => void;
   readonly vitals: VitalSigns;
   readonly onFatal: (error: unknown) => void;
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export class Upkeep {
   }
 
   #chores(): Chore[] {
-    const { ledger, dispatch, owned, tenants, reconcile, outboxFilled, logger } = this.#parts;
+    const { ledger, dispatch, owned, tenants, reconcile, outboxFilled, onFenced, logger } = this.#parts;
     return [
       {
         name: 'wake',
@@ -69,6 +70,14 @@ export class Upkeep {
         run: async () => {
           const all = (await ledger.readPauses()).find(({ target }) => target.scope === 'all');
           dispatch.standStill(all?.until ?? 0);
+        },
+      },
+      {
+        // Nothing else tells where no record comes and no head is ready: what waits for its time would wait for ever.
+        name: 'fences',
+        everyMs: 2_000,
+        run: async () => {
+          for (const own of await ledger.fenced(owned.all)) onFenced(own);
         },
       },
       { name: 'scan', everyMs: 1_000, run: () => dispatch.scan(owned.numbers) },

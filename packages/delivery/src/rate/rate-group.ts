@@ -1,6 +1,7 @@
 import { LedgerError, type RateGroupState } from '@mersal/ledger';
 import { createShare, type GlobalRate, nextGroup, RateUnavailable, type Reservation } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
+import { CLAIM_AGE_MS } from '../attempt/claim-age.js';
 import type { Clock } from '../clock/clock.js';
 import type { RateGroupStore } from './rate-group-store.js';
 
@@ -16,8 +17,11 @@ export interface RateGroupParts {
 }
 
 const BEAT_MS = 1_000;
-/** A new epoch dispatches this long after the change, in ms: what the old one let through must leave the sliding second. */
-const SETTLE_MS = 1_000;
+/**
+ * A new epoch dispatches this long after the change, in ms. A claim that was made just before it may still wait for an instant of
+ * the old one, and write as late as its age allows; that must leave the sliding second, too.
+ */
+const SETTLE_MS = CLAIM_AGE_MS + 1_000;
 const NOT_YET_MS = 100;
 
 /**

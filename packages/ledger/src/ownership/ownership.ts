@@ -64,6 +64,15 @@ export function stillOwned(first: number): string {
      where exists (select from installation where incarnation = $${first + 2}))`;
 }
 
+/** Whether they still are owned so, without a lock. */
+export function readHeld(owned: readonly Ownership[]): Statement {
+  return {
+    name: 'read-held',
+    text: `select unnest(${stillOwned(1)}) as partition`,
+    values: ownedValues(owned),
+  };
+}
+
 export function ownedValues(owned: readonly Ownership[]): readonly unknown[] {
   return [owned.map((own) => own.partition), owned.map((own) => own.epoch), owned[0]?.incarnation ?? null];
 }

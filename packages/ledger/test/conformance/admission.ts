@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { accepted, dead, only, released, repeat, Stage, type Subject, unknown } from './subject.js';
 
@@ -167,6 +168,19 @@ export function admissionKeeps(subject: () => Subject): void {
     await expect(stage.ledger.noteRange(former, 'send', first, false, 'a')).rejects.toMatchObject({
       code: 'fenced',
     });
+  });
+
+  it('tells an owner which partitions were taken from it, and that by an earlier database all were', async () => {
+    const stage = await Stage.open(subject(), 'fenced');
+    const other = await Stage.open(subject(), 'held');
+    const both = [stage.own, other.own];
+    expect(await stage.ledger.fenced([])).toEqual([]);
+    expect(await stage.ledger.fenced(both)).toEqual([]);
+    const newer = await stage.ledger.takeOwnership(stage.own.partition, 'another');
+    const taken = other.own.partition === stage.own.partition ? both : [stage.own];
+    expect(await stage.ledger.fenced(both)).toEqual(taken);
+    expect(await stage.ledger.fenced([newer])).toEqual([]);
+    expect(await stage.ledger.fenced([{ ...newer, incarnation: randomUUID() }])).toHaveLength(1);
   });
 
   it('tells a new owner whether the one before gave the partition back in order', async () => {
