@@ -16,6 +16,8 @@ export interface BenchContext {
   readonly engines: EngineAddresses;
   /** The processes of the engines, for their CPU time. */
   readonly pids: { readonly kafka: number; readonly redis: number; readonly postgres: number };
+  /** Where Kafka keeps its logs. */
+  readonly kafkaDirectory: string;
   readonly quick: boolean;
   /** Where a CPU profile of the service in question goes; undefined: none is made. */
   readonly profileDir: string | undefined;

@@ -44,6 +44,11 @@ export function cpuOfTree(root: number): number {
   return sum;
 }
 
+/** Bytes that went over the loopback so far: each counted once. */
+export function loopbackBytes(): number {
+  return Number(/^\s*lo:\s*(\d+)/m.exec(readFileSync('/proc/net/dev', 'utf8'))?.[1]);
+}
+
 /** Resident memory of a process, in MB, now and at its highest. */
 export function memoryOf(pid: number): { readonly rss: number; readonly highest: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');

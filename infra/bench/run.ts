@@ -18,6 +18,7 @@ import { rate } from './parts/rate.js';
 import { redrive } from './parts/redrive.js';
 import { replay } from './parts/replay.js';
 import { sdkCpu } from './parts/sdk-cpu.js';
+import { soak } from './parts/soak.js';
 import { takeover } from './parts/takeover.js';
 import { cacheReport } from './parts/cache-report.js';
 import { telemetry } from './parts/telemetry.js';
@@ -52,6 +53,7 @@ const parts: readonly Part[] = [
   telemetry,
   consoleViews,
   alone,
+  soak,
 ];
 
 const { values } = parseArgs({
@@ -91,6 +93,7 @@ const [kafka, redis, postgres] = await Promise.all([
 const context: BenchContext = {
   engines: { kafka: kafka.brokers, redis: redis.url, postgres: postgres.url },
   pids: { kafka: kafka.pid ?? 0, redis: redis.pid ?? 0, postgres: postgres.pid ?? 0 },
+  kafkaDirectory: kafka.dir,
   quick: values.quick,
   profileDir: values.profile,
   say,

@@ -33,6 +33,8 @@ const [kafka, redis, postgres] = await Promise.all([ownKafka(), ownRedis(), ownP
 try {
   const pipeline = await startPipeline({
     tenants: ['zafran', 'burger-lab'],
+    // The addresses that own_addresses.py tells.
+    of: { ingress: { TRUSTED_PROXIES: '127.0.0.1' } },
     engines: { kafka: kafka.brokers, redis: redis.url, postgres: postgres.url },
   });
   try {
@@ -72,7 +74,10 @@ function fuzz(url: string, token: string): Promise<number> {
     '--warnings',
     'off',
   ];
-  const child = spawn(values.schemathesis, args, { stdio: 'inherit' });
+  const child = spawn(values.schemathesis, args, {
+    stdio: 'inherit',
+    env: { ...process.env, PYTHONPATH: import.meta.dirname, SCHEMATHESIS_HOOKS: 'own_addresses' },
+  });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
