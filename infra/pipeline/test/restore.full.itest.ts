@@ -1,13 +1,14 @@
 import { type Pipeline, startPipeline, waitFor } from '@mersal/testkit';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { post } from './api.js';
+import { post, settled } from './api.js';
 import { mersal } from './command-line.js';
 import { customer, orderText } from './orders.js';
 
 /** A ledger goes back to a backup while Kafka and the provider have gone on; the provider's record is the judge. */
 const EACH = 100;
 const RESTAURANTS = ['bakery', 'grill'];
+const OPTED_OUT = '+966500999999';
 
 let pipeline: Pipeline;
 let server: pg.Client;
@@ -95,9 +96,17 @@ it('a restored ledger loses nothing that was accepted, and sends nothing twice',
   await pipeline.restart('ingress-1');
   await pipeline.restart('sender-1');
 
+  // Somebody opts out whom the backup does not know to have.
+  const refused = { match: { to: `whatsapp:${OPTED_OUT}` }, action: 'error', httpStatus: 400, code: 21610 };
+  await pipeline.simulator.faults({ rules: [refused] });
+  const bakery = pipeline.tenant('bakery');
+  const toOptedOut = { phoneNumber: OPTED_OUT, text: 'هل تسمعنا؟', conversationId: 'opted-out' };
+  const last = await post(pipeline, bakery, toOptedOut);
   const second = await order(EACH);
   await acceptedAtLeast(EACH + EACH / 2, 120_000);
+  await settled(pipeline, bakery, last, ['dead']);
   await killServices();
+  await pipeline.simulator.clearFaults();
   const ids = [...first, ...second];
   const before = await accepted();
   expect(before.size).toBeGreaterThan(atBackup);
@@ -110,12 +119,22 @@ it('a restored ledger loses nothing that was accepted, and sends nothing twice',
   const told = (await mersal(pipeline, 'restore', 'finish')).json as Record<string, number>;
   expect(told['changed']).toBeGreaterThan(0);
   expect(told['suspects']).toBeGreaterThanOrEqual(ids.length - before.size);
+  expect(told['optOuts']).toBe(1);
+  const { json } = await mersal(pipeline, 'restore', 'review');
+  expect(json).toMatchObject({
+    keys: { total: RESTAURANTS.length },
+    pauses: { total: 0 },
+    suppressions: { total: 1, items: [{ restaurantId: 'bakery', number: 'whatsapp:+9665…99' }] },
+  });
 
   await waitFor(async () => (await unfinished()) === 0, {
     timeoutMs: 200_000,
     describe: 'every message to end',
   });
   const all = await accepted();
+  const once = await post(pipeline, bakery, toOptedOut);
+  await settled(pipeline, bakery, once, ['dead']);
+  expect((await pipeline.simulator.requests()).filter(({ messageId }) => messageId === once)).toEqual([]);
   expect(ids.filter((id) => all.get(id) !== 1)).toEqual([]);
   expect((await pipeline.simulator.stats()).duplicates).toBe(0);
 });

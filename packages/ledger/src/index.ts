@@ -121,6 +121,7 @@ export {
   standsStill,
 } from './erasure/erasure.js';
 export {
+  type AppliedOutcomes,
   applyOutcomes,
   beginRestore,
   finishRestore,
@@ -128,6 +129,7 @@ export {
   type Restore,
   type ToldOutcome,
 } from './restore/restore.js';
+export { type Listed, type RestoreReview, reviewRestore } from './restore/review.js';
 export { type ReplayHold, whileHeld } from './replays/hold.js';
 export { applyRoles, roleStatements } from './roles/apply-roles.js';
 export { FUNCTION_GRANTS, ROLES, type Role, SEQUENCE_GRANTS, TABLE_GRANTS } from './roles/role-grants.js';

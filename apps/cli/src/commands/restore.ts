@@ -1,5 +1,6 @@
 import { readConfig } from '@mersal/config';
 import {
+  decodeData,
   decodeEvent,
   parseMessageId,
   type TopicNames,
@@ -74,15 +75,16 @@ export async function restoreFinish(
         const all = { ...told, byCallbacks, suspects };
         return report(
           all,
-          table(
+          `${table(
             ['restored', ''],
             [
               ['outcomes read', told.outcomes],
               ['messages changed by them', told.changed],
               ['messages changed by callbacks', byCallbacks],
               ['in doubt: the provider is asked', suspects],
+              ['opt-outs filed again', told.optOuts],
             ],
-          ),
+          )}\nwhat was decided since the backup is not known here: \`mersal restore review\` lists what may have come back`,
         );
       } finally {
         world.terminal?.progress('');
@@ -130,12 +132,12 @@ async function tellOutcomes(
   partitions: number,
   restore: Restore,
   signal: AbortSignal,
-): Promise<{ outcomes: number; changed: number }> {
+): Promise<{ outcomes: number; changed: number; optOuts: number }> {
   const ranges = await spanOf(connection, topics.outcomes, {
     partitions: Array.from({ length: partitions }, (_, number) => number),
     from: restore.from - APART_MS,
   });
-  const tally = { outcomes: 0, changed: 0 };
+  const tally = { outcomes: 0, changed: 0, optOuts: 0 };
   await readRange({
     connection,
     topic: topics.outcomes,
@@ -148,7 +150,9 @@ async function tellOutcomes(
         .filter((one) => one !== undefined)
         .filter(({ at }) => at > restore.from - OPEN_MS && at < restore.at);
       tally.outcomes += told.length;
-      tally.changed += await applyOutcomes(database, told);
+      const { changed, optOuts } = await applyOutcomes(database, told, addressOf);
+      tally.changed += changed;
+      tally.optOuts += optOuts;
     },
   });
   return tally;
@@ -159,7 +163,7 @@ function toldBy(record: InRecord): ToldOutcome | undefined {
     const event = decodeEvent(record.headers, record.value);
     const parts = event.type === 'mersal.message.outcome.v1' && parseMessageId(event.data.messageId);
     if (!parts) return undefined;
-    const { restaurantId, redrive, attempt, state, at, sid, accountSid } = event.data;
+    const { restaurantId, redrive, attempt, state, at, sid, accountSid, error } = event.data;
     return {
       restaurantId,
       u: parts.u,
@@ -169,9 +173,22 @@ function toldBy(record: InRecord): ToldOutcome | undefined {
       at,
       sid: sid ?? null,
       accountSid: accountSid ?? null,
+      optedOut:
+        error?.class === 'opted_out'
+          ? `${error.code ?? ''} ${error.message ?? 'the recipient opted out'}`.trim()
+          : null,
     };
   } catch (error) {
     // Says nothing of any message: what it was about is in doubt, then.
+    if (error instanceof UndecodableRecord) return undefined;
+    throw error;
+  }
+}
+
+function addressOf(record: Buffer): string | undefined {
+  try {
+    return decodeData('mersal.send.requested.v1', record).to;
+  } catch (error) {
     if (error instanceof UndecodableRecord) return undefined;
     throw error;
   }

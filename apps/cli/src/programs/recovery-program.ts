@@ -6,6 +6,7 @@ import { deadRedrive, type RedriveChoice } from '../commands/dead-redrive.js';
 import { type EraseChoice, eraseData } from '../commands/erase.js';
 import { type ReplayChoice, replayList, replayLog, type ReplayWorld } from '../commands/replay.js';
 import { restoreBegin, restoreFinish } from '../commands/restore.js';
+import { restoreReview } from '../commands/restore-review.js';
 import type { DeadChoice } from '../recovery/dead-selection.js';
 import type { Report } from '../report.js';
 import type { Environment } from '../settings.js';
@@ -101,4 +102,10 @@ export function addRecovery(program: Command, world: RecoveryProgram): void {
     )
     .option('--wait <seconds>', 'for the senders to file what the log has', '600')
     .action(async (given: { wait: string }) => show(await restoreFinish(env(), kafka(), given, world)));
+  restore
+    .command('review')
+    .description(
+      'what is in force on it: keys, pauses, suspensions, opt-outs; what was decided since the backup is not',
+    )
+    .action(async () => show(await restoreReview(env())));
 }

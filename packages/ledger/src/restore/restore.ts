@@ -3,6 +3,7 @@ import { UNDECIDED } from '../messages/leases.js';
 import { setPause, liftPause } from '../pauses/pauses.js';
 import { LANE, MESSAGE } from '../states.js';
 import { auditRow } from '../audit/audit.js';
+import { type AddressOf, applyOptOuts } from './opt-outs.js';
 
 /*
  * A ledger that came back from a backup has forgotten what it did since. Kafka has not.
@@ -31,6 +32,15 @@ export interface ToldOutcome {
   readonly at: number;
   readonly sid: string | null;
   readonly accountSid: string | null;
+  /** Why the recipient counts as opted out; null: it says nothing of that. */
+  readonly optedOut: string | null;
+}
+
+/** What of the ledger outcomes of the log changed. */
+export interface AppliedOutcomes {
+  readonly changed: number;
+  /** Recipients who may not be written to any more, and would have been. */
+  readonly optOuts: number;
 }
 
 const REASON = 'the ledger was restored';
@@ -72,7 +82,15 @@ export async function beginRestore(database: Database, by: string): Promise<Rest
       values: [],
     },
     setPause({ scope: 'all' }, null, REASON, by),
-    auditRow(by, 'restore.begin', 'everything'),
+    {
+      // The installation forgets it at the end; who reviews what came back asks for it after that, too.
+      name: 'audit-restore-begin',
+      text: `
+        insert into audit (actor, action, subject, detail)
+        select $1, 'restore.begin', 'everything', jsonb_build_object('newest', floor(extract(epoch from restored_from) * 1000))
+          from installation`,
+      values: [by],
+    },
   ]);
   const restore = await readRestore(database);
   if (!restore) throw new Error('the installation has no row');
@@ -93,10 +111,14 @@ const STATES: Readonly<Record<string, number>> = {
 const ACCEPTED = `${MESSAGE.sent}, ${MESSAGE.failed}, ${MESSAGE.delivered}, ${MESSAGE.read}`;
 const OPEN = `(x.state < ${MESSAGE.sent} or (x.state = ${MESSAGE.refused} and x.queued))`;
 
-/** Tells rows what the log says of them; of one partition, in the order of the log. Returns how many it changed. */
-export async function applyOutcomes(database: Database, outcomes: readonly ToldOutcome[]): Promise<number> {
+/** Tells rows what the log says of them and of their recipients; of one partition, in the order of the log. May be repeated. */
+export async function applyOutcomes(
+  database: Database,
+  outcomes: readonly ToldOutcome[],
+  addressOf: AddressOf,
+): Promise<AppliedOutcomes> {
   const told = outcomes.filter(({ state }) => STATES[state] !== undefined);
-  if (told.length === 0) return 0;
+  if (told.length === 0) return { changed: 0, optOuts: 0 };
   const last = new Map<string, ToldOutcome>();
   for (const one of told) {
     const key = `${one.restaurantId}/${one.u}`;
@@ -112,7 +134,10 @@ export async function applyOutcomes(database: Database, outcomes: readonly ToldO
     attempted(told.filter(({ sid }) => sid !== null)),
     ended([...last.values()]),
   ]);
-  return rows?.length ?? 0;
+  const optedOut = told.flatMap(({ restaurantId, u, at, optedOut: reason }) =>
+    reason === null ? [] : [{ restaurantId, u, at, reason }],
+  );
+  return { changed: rows?.length ?? 0, optOuts: await applyOptOuts(database, optedOut, addressOf) };
 }
 
 /** Every SID is noted with its attempt: what the provider lists under it is no other message's. */

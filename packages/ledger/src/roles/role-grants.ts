@@ -53,7 +53,8 @@ export const TABLE_GRANTS: Readonly<Record<string, Grants>> = {
   message_event: [READ, 'select, insert, delete', NONE, READ],
   dead_record: [NONE, 'select, insert, delete', NONE, NONE],
   unfiled: [READ_CHANGE, ALL, NONE, READ_CHANGE],
-  suppression: [KEEP, KEEP, NONE, READ_CHANGE],
+  // The command line files opt-outs again that the log knows of and a restored ledger does not.
+  suppression: [KEEP, KEEP, NONE, KEEP],
   pause: [KEEP, KEEP, NONE, KEEP],
   replay: [KEEP, NONE, NONE, KEEP],
   breaker: [ALL, ALL, NONE, NONE],
