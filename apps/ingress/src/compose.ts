@@ -125,7 +125,7 @@ export async function compose(settings: Settings, logger: Logger, scope: Scope):
   releases.push('template cache', () => templates.close());
   const place = { topic: topics.send, partitions, source };
   const stores = { database, ledger, keys, place, logger, metrics };
-  const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, releases));
+  const sendNow = queueing ? undefined : new SendNow(await composeDirect(settings, stores, scope));
   const uses = new KeyUses({ database, logger, wallClock });
   releases.push('key uses', () => uses.flush());
   const sessions = new Sessions(Buffer.from(settings.CREDENTIALS_KEY), wallClock);

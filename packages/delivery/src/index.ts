@@ -15,3 +15,5 @@ export { LATENCY_WINDOW_MS } from './report/latency-window.js';
 export { reportBreakers } from './report/report-breakers.js';
 export { Latency, reportLatency } from './report/report-latency.js';
 export { type NamedTemplate, Templates, type TemplateStore } from './request/templates.js';
+export { type Chore, repeat } from './upkeep/chore.js';
+export { keepingChores } from './upkeep/keeping-chores.js';

@@ -48,12 +48,12 @@ import {
 import { countStates, readMessage, readMessageAndPlace, toMessageView } from './messages/read.js';
 import { listMessages, toMessagePage } from './messages/list-messages.js';
 import { queueCounts } from './messages/queue-counts.js';
-import { eraseDetail, forgetIds } from './messages/retention.js';
+import { prunePage } from './messages/retention.js';
 import { foldTally } from './messages/tally.js';
 import { settleStatements, toSettled } from './messages/settle.js';
 import { statesOf, toStateName } from './messages/states-of.js';
 import { listStuck, retryNow, toStuck } from './messages/stuck.js';
-import { discardUnfiled, forgetDeadRecords, forgetUnfiled } from './messages/unfiled.js';
+import { discardUnfiled, forgetDeadRecords } from './messages/unfiled.js';
 import { readVitals, toVitals } from './messages/vitals.js';
 import {
   advanceOffset,
@@ -264,13 +264,7 @@ export function createPostgresLedger(database: Database): Ledger {
       (await database.run(listSuppressions(tenant, most, before))).map(toSuppression),
     liftSuppression: async (tenant, recipient, by) =>
       (await database.run(liftSuppression(tenant, recipient, by))).length > 0,
-    async prune(retention, most) {
-      const [erased] = await database.run(eraseDetail(retention, most));
-      const [forgotten] = await database.run(forgetIds(retention, most));
-      const [unfiled] = await database.run(forgetUnfiled(retention.detailMs, most));
-      return [erased, forgotten, unfiled].reduce((sum, row) => sum + Number(row?.['n'] ?? 0), 0);
-    },
-
+    prune: async (retention, most) => Number((await database.run(prunePage(retention, most)))[0]?.['n'] ?? 0),
     foldTally: async () => Number((await database.run(foldTally()))[0]?.['n'] ?? 0),
 
     readOutbox: async (partitions, most) =>

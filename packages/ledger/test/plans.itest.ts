@@ -4,7 +4,7 @@ import type { Statement } from '../src/database.js';
 import { claimStatements } from '../src/messages/claim.js';
 import { readyTenants, refill } from '../src/messages/heads.js';
 import { countStates } from '../src/messages/read.js';
-import { eraseDetail, forgetIds } from '../src/messages/retention.js';
+import { prunePage } from '../src/messages/retention.js';
 import { settleStatements } from '../src/messages/settle.js';
 import { admit, claimOf, type Fixture, newMessage, openFixture, settlement } from './ledger-fixture.js';
 
@@ -106,8 +106,8 @@ describe('the hot statements', () => {
       await look('settle', settleStatements(settlements));
       await look('refill', [refill([{ tenant, partition: own.partition }], 64)]);
       await look('ready tenants', [readyTenants([own.partition])]);
-      await look('erase', [eraseDetail(RETENTION, 5)]);
-      await look('forget', [forgetIds(RETENTION, 5)]);
+      // Functions: no plan is seen of them, but what they read is.
+      await look('erase and forget', [prunePage(RETENTION, 5)]);
       await look('count', [countStates()]);
       await fixture.ledger.settle(settlements);
     };

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import {
   type Clock,
   databaseRateGroup,
+  keepingChores,
   Latency,
   leaseMs,
   NumberPace,
   Pacer,
   RateGroup,
+  repeat,
   reportBreakers,
   reportLatency,
   systemClock,
@@ -21,7 +23,7 @@ import {
   tellBreakers,
   tellLatency,
 } from '@mersal/ledger';
-import type { Releases } from '@mersal/lifecycle';
+import type { Scope } from '@mersal/lifecycle';
 import { connectRedis, createGlobalRate, createKeyedRate, createUnlimitedRate } from '@mersal/limits';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import { createTwilioGateway } from '@mersal/twilio-gateway';
@@ -41,7 +43,7 @@ export interface DirectStores {
 export async function composeDirect(
   settings: Settings,
   stores: DirectStores,
-  releases: Releases,
+  { releases, fail }: Scope,
 ): Promise<DirectSends> {
   const { database, ledger, keys, logger } = stores;
   const clock: Clock = systemClock;
@@ -125,5 +127,14 @@ export async function composeDirect(
     reportLatency(latency, (counts) => tellLatency(database, member, counts), clock, logger),
   ];
   for (const one of told) releases.push('what is told of breakers and latencies', () => one.stop());
+  // No sender has to run where nothing goes through the queue.
+  const stop = new AbortController();
+  const kept = keepingChores(ledger, logger).map((chore) =>
+    repeat(chore, { clock, logger, signal: stop.signal }).catch(fail),
+  );
+  releases.push('upkeep of the ledger', async () => {
+    stop.abort();
+    await Promise.all(kept);
+  });
   return direct;
 }

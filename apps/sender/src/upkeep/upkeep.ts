@@ -1,10 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import type { Clock } from '@mersal/delivery';
-import { type Ledger, LedgerError, type Ownership } from '@mersal/ledger';
+import { type Chore, type Clock, keepingChores, repeat } from '@mersal/delivery';
+import type { Ledger, Ownership } from '@mersal/ledger';
 import type { Logger } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
-import { pruneAll } from './retention.js';
 import type { VitalSigns } from './vital-signs.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 
@@ -22,12 +21,6 @@ export interface UpkeepParts {
   readonly logger: Logger;
 }
 
-interface Chore {
-  readonly name: string;
-  readonly everyMs: number;
-  readonly run: () => Promise<void>;
-}
-
 const MOST = 500;
 
 /** What has to be looked at again and again because only time makes it true. Each chore runs by itself, never twice at once. */
@@ -43,7 +36,7 @@ export class Upkeep {
   start(): void {
     // One for each chore that waits.
     setMaxListeners(20, this.#stop.signal);
-    this.#running = Promise.all(this.#chores().map((chore) => this.#repeat(chore)));
+    this.#running = Promise.all(this.#chores().map((chore) => this.#repeated(chore)));
   }
 
   async stop(): Promise<void> {
@@ -119,41 +112,17 @@ export class Upkeep {
           if (again > 0) outboxFilled();
         },
       },
-      {
-        name: 'tally',
-        everyMs: 5_000,
-        run: async () => {
-          await ledger.foldTally();
-        },
-      },
       { name: 'vitals', everyMs: 5_000, run: () => this.#parts.vitals.read(owned.numbers) },
-      {
-        name: 'retention',
-        everyMs: 60_000,
-        run: async () => {
-          const pruned = await pruneAll(ledger, MOST, this.#stop.signal);
-          if (pruned > 0) logger.info({ messages: pruned }, 'old messages were erased or forgotten');
-        },
-      },
+      ...keepingChores(ledger, logger),
     ];
   }
 
-  async #repeat(chore: Chore): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        if (this.#parts.owned.size > 0 || chore.name === 'tenants') await chore.run();
-      } catch (error) {
-        if (!(error instanceof LedgerError)) {
-          this.#parts.onFatal(error);
-          return;
-        }
-        this.#parts.logger.warn(
-          { err: error, chore: chore.name },
-          `${chore.name}: the ledger does not answer`,
-        );
-      }
-      await this.#parts.clock.sleep(chore.everyMs, signal);
-    }
+  /** But for the restaurants all chores are about partitions, and wait for the first. */
+  #repeated(chore: Chore): Promise<void> {
+    const { owned, clock, logger, onFatal } = this.#parts;
+    const run = async (signal: AbortSignal): Promise<void> => {
+      if (owned.size > 0 || chore.name === 'tenants') await chore.run(signal);
+    };
+    return repeat({ ...chore, run }, { clock, logger, signal: this.#stop.signal }).catch(onFatal);
   }
 }

@@ -5,15 +5,5 @@ export const TALLY = 'select state, sum(n)::int as n from message_tally group by
 
 /** Puts the rows of the tally together. Answers with how many they were. */
 export function foldTally(): Statement {
-  return {
-    name: 'fold-tally',
-    text: `
-      with gone as (
-        delete from message_tally returning state, n
-      ), kept as (
-        insert into message_tally select state, sum(n) from gone group by state having sum(n) <> 0
-      )
-      select count(*)::int as n from gone`,
-    values: [],
-  };
+  return { name: 'fold-tally', text: 'select fold_tally() as n', values: [] };
 }

@@ -46,17 +46,3 @@ export function discardUnfiled(us: readonly string[]): Statement {
     values: [us],
   };
 }
-
-/** They are shown as long as the dead-letter topic has them. */
-export function forgetUnfiled(olderThanMs: number, most: number): Statement {
-  return {
-    name: 'forget-unfiled',
-    text: `
-      with d as (
-        delete from unfiled where u in (
-          select u from unfiled where filed_at < clock_timestamp() - $1 * interval '1 ms' order by filed_at limit $2)
-        returning 1)
-      select count(*)::int as n from d`,
-    values: [olderThanMs, most],
-  };
-}

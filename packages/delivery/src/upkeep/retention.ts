@@ -2,7 +2,7 @@ import type { Ledger, Retention } from '@mersal/ledger';
 
 const DAY_MS = 86_400_000;
 /** Longer than the dead-letter topic keeps its records: an id that is forgotten earlier could be sent again by a replay. */
-export const RETENTION: Retention = { detailMs: 30 * DAY_MS, idMs: 45 * DAY_MS };
+const RETENTION: Retention = { detailMs: 30 * DAY_MS, idMs: 45 * DAY_MS };
 
 /**
  * Erases and forgets all that is due, so many messages a statement: what 80 messages a second leave behind in a minute is more than one
