@@ -5,6 +5,7 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { Logger, Metrics } from '@mersal/telemetry';
 import fastify, { type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
+import { trustProxies } from './auth/caller-address.js';
 import { answerSocket } from './problems/answer-socket.js';
 import { answerProblems, sendProblem } from './problems/answer-problems.js';
 import { Problem } from './problems/problem.js';
@@ -52,7 +53,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const trusted = options.trustedProxies ?? [];
   const app = fastify({
     logger: false,
-    trustProxy: trusted.length === 0 ? false : [...trusted],
+    trustProxy: trusted.length === 0 ? false : trustProxies(trusted),
     // While draining, late requests on open connections are still served; `connection: close` ends those.
     return503OnClosing: false,
     requestTimeout: requestTimeoutMs,
