@@ -6,6 +6,9 @@ export interface ReceivedSpan {
   readonly spanId: string;
   readonly parentId: string;
   readonly name: string;
+  /** Those that are text. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly links: readonly { readonly traceId: string; readonly spanId: string }[];
 }
 
 export interface SpanReceiver {
@@ -37,7 +40,7 @@ export async function receiveSpans(): Promise<SpanReceiver> {
   };
 }
 
-/** ExportTraceServiceRequest.resource_spans(1).scope_spans(2).spans(2) → trace_id 1, span_id 2, parent 4, name 5. */
+/** ExportTraceServiceRequest.resource_spans(1).scope_spans(2).spans(2) → trace_id 1, span_id 2, parent 4, name 5, attributes 9 → key 1, value 2 → text 1; links 13 → trace_id 1, span_id 2. */
 function spansOf(request: Buffer): ReceivedSpan[] {
   return fields(request, 1)
     .flatMap((resourceSpans) => fields(resourceSpans, 2))
@@ -47,6 +50,18 @@ function spansOf(request: Buffer): ReceivedSpan[] {
       spanId: fields(span, 2)[0]?.toString('hex') ?? '',
       parentId: fields(span, 4)[0]?.toString('hex') ?? '',
       name: fields(span, 5)[0]?.toString('utf8') ?? '',
+      attributes: Object.fromEntries(
+        fields(span, 9).flatMap((attribute) => {
+          const text = fields(fields(attribute, 2)[0] ?? Buffer.alloc(0), 1)[0];
+          return text === undefined
+            ? []
+            : [[fields(attribute, 1)[0]?.toString('utf8') ?? '', text.toString('utf8')]];
+        }),
+      ),
+      links: fields(span, 13).map((link) => ({
+        traceId: fields(link, 1)[0]?.toString('hex') ?? '',
+        spanId: fields(link, 2)[0]?.toString('hex') ?? '',
+      })),
     }));
 }
 

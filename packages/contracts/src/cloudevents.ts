@@ -12,7 +12,12 @@ export interface EventHeaders {
   readonly subject?: string;
   readonly traceparent?: string;
   readonly tracestate?: string;
+  /** Trace context of the replay or the redrive that published it: a cause besides its own trace. */
+  readonly operation?: string;
 }
+
+/** The header of `operation`. */
+export const OPERATION_TRACEPARENT = 'operation-traceparent';
 
 export function encodeHeaders(event: EventHeaders): Record<string, string> {
   const headers: Record<string, string> = {
@@ -26,6 +31,7 @@ export function encodeHeaders(event: EventHeaders): Record<string, string> {
   if (event.subject !== undefined) headers['ce_subject'] = event.subject;
   if (event.traceparent !== undefined) headers['traceparent'] = event.traceparent;
   if (event.tracestate !== undefined) headers['tracestate'] = event.tracestate;
+  if (event.operation !== undefined) headers[OPERATION_TRACEPARENT] = event.operation;
   return headers;
 }
 
@@ -53,6 +59,7 @@ export function decodeHeaders(
   const subject = text('ce_subject');
   const traceparent = text('traceparent');
   const tracestate = text('tracestate');
+  const operation = text(OPERATION_TRACEPARENT);
   return {
     id,
     type,
@@ -61,5 +68,6 @@ export function decodeHeaders(
     ...(subject === undefined ? {} : { subject }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(tracestate === undefined ? {} : { tracestate }),
+    ...(operation === undefined ? {} : { operation }),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OPERATION_TRACEPARENT } from './cloudevents.js';
 import { type EventType, eventSchemas } from './events/registry.js';
 import { topicNames, topicSettings } from './topics.js';
 
@@ -116,6 +117,10 @@ export function asyncApiDocument(): unknown {
             ce_time: { type: 'string', format: 'date-time' },
             ce_subject: { type: 'string' },
             traceparent: { type: 'string', description: 'W3C trace context' },
+            [OPERATION_TRACEPARENT]: {
+              type: 'string',
+              description: 'trace context of the replay or the redrive that published it',
+            },
           },
         },
       },

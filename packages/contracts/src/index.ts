@@ -1,5 +1,5 @@
 export { type CacheHealth, cacheHealth } from './cache-health.js';
-export { decodeHeaders, encodeHeaders, type EventHeaders } from './cloudevents.js';
+export { decodeHeaders, encodeHeaders, type EventHeaders, OPERATION_TRACEPARENT } from './cloudevents.js';
 export { asyncApiDocument, jsonSchemas } from './documents.js';
 export { type CallbackReceived, callbackReceived } from './events/callback.js';
 export { type DecodedEvent, decodeData, decodeEvent, encodeEvent, rereadEvent } from './events/codec.js';

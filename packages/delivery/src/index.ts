@@ -1,6 +1,8 @@
 export { CLAIM_AGE_MS, leaseMs } from './attempt/claim-age.js';
 export { createDelivery, type Delivered, type Delivery } from './attempt/deliver.js';
+export { redriveSpanId } from './attempt/links.js';
 export { SettleQueue } from './attempt/settle-queue.js';
+export type { Shut } from './attempt/wait.js';
 export type { Clock } from './clock/clock.js';
 export { Nap } from './clock/nap.js';
 export { systemClock } from './clock/system-clock.js';

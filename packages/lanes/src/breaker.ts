@@ -70,6 +70,11 @@ export class Breaker {
     return !this.isOpen && this.#failures === 0;
   }
 
+  /** The last trouble, on the clock that it is told; its end is Infinity while it lasts. */
+  get lastSpan(): { readonly from: number; readonly to: number } | undefined {
+    return this.#troubles.at(-1);
+  }
+
   /** When the last trouble was over; undefined when there was none, Infinity while it lasts. */
   get lastTrouble(): number | undefined {
     return this.#troubles.at(-1)?.to;

@@ -32,6 +32,8 @@ export interface StartedBoth {
   readonly account: Started;
 }
 
+const NONE: readonly never[] = [];
+
 /** One breaker for the provider as a whole and one an account. Accounts that never fail cost no memory. */
 export class Breakers {
   readonly provider: Breaker;
@@ -112,6 +114,14 @@ export class Breakers {
   /** Whether an attempt of this account at that moment (ms) failed in a trouble, the provider's or the account's own. */
   troubleAt(account: string, moment: number): boolean {
     return this.provider.troubleAt(moment) || (this.#accounts.get(account)?.troubleAt(moment) ?? false);
+  }
+
+  /** The last troubles that kept this account's requests back: the provider's and its own. Their end is Infinity while they last. */
+  lastTroubles(account: string): readonly { readonly from: number; readonly to: number }[] {
+    const all = this.provider.lastSpan;
+    const own = this.#accounts.get(account)?.lastSpan;
+    if (all === undefined && own === undefined) return NONE;
+    return [all, own].flatMap((span) => span ?? []);
   }
 
   #of(account: string, now: number): Breaker {

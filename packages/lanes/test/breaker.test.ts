@@ -215,6 +215,20 @@ describe('breakers by account and for the provider', () => {
     for (let n = 0; n < 5; n += 1) fail(all, 'a', `m${n}`, 'account', now);
     expect(all.isOpen('a')).toBe(true);
   });
+  it('tells when the provider and the account had trouble last', () => {
+    const all = new Breakers();
+    expect(all.lastTroubles('a')).toEqual([]);
+    for (let n = 0; n < 5; n += 1) fail(all, 'a', `m${n}`, 'account', 100 + n);
+    expect(all.lastTroubles('a')).toEqual([{ from: 100, to: Number.POSITIVE_INFINITY }]);
+    expect(all.lastTroubles('b')).toEqual([]);
+    const over = 104 + BREAKER.openMs;
+    all.succeeded('a', all.started('a', over), over);
+    for (let n = 0; n < 5; n += 1) fail(all, 'b', `m${n}`, 'provider', over + n);
+    expect(all.lastTroubles('a')).toEqual([
+      { from: over, to: Number.POSITIVE_INFINITY },
+      { from: 100, to: over },
+    ]);
+  });
   it('is bounded, and forgets accounts whose trouble is long over', () => {
     const all = new Breakers({ ...BREAKERS, most: 3 });
     for (let n = 0; n < 10; n += 1) {

@@ -13,6 +13,8 @@ export interface Letter<Place> {
   readonly redrive: number;
   /** Why it can not be put back; null: it can. */
   readonly refusal: string | null;
+  /** The message's own, W3C trace context. */
+  readonly traceparent: string | null;
   /** Where a list goes on behind it. */
   readonly place: Place;
 }
@@ -39,6 +41,8 @@ export interface RedriveAddress {
 export interface RedriveOrder {
   /** Who asked for it. */
   readonly by: string;
+  /** W3C trace context of what asked for it: the messages are linked to it. */
+  readonly operation?: string | undefined;
   /** Of the messages from now on; undefined: as before. */
   readonly priority?: number | undefined;
   /** Only counts. */
@@ -91,7 +95,7 @@ export async function redrive<Place>(
 }
 
 function redriveRecord<Place>(
-  { restaurantId, u, tag, redrive: count }: Letter<Place>,
+  { restaurantId, u, tag, redrive: count, traceparent }: Letter<Place>,
   order: RedriveOrder,
   { to, wallClock }: Pick<RedriveParts<Place>, 'to' | 'wallClock'>,
 ): OutRecord {
@@ -116,6 +120,8 @@ function redriveRecord<Place>(
       source: to.source,
       time: wallClock(),
       subject: restaurantId,
+      ...(traceparent === null ? {} : { traceparent }),
+      ...(order.operation === undefined ? {} : { operation: order.operation }),
     }),
   };
 }

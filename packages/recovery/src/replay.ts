@@ -1,4 +1,10 @@
-import { decodeEvent, parseMessageId, type SendRequested, UndecodableRecord } from '@mersal/contracts';
+import {
+  decodeEvent,
+  OPERATION_TRACEPARENT,
+  parseMessageId,
+  type SendRequested,
+  UndecodableRecord,
+} from '@mersal/contracts';
 import type { InRecord, OffsetRange, OutRecord } from '@mersal/kafka';
 import type { Pace } from './pace.js';
 import { Counter, type Tally } from './tally.js';
@@ -39,6 +45,8 @@ export interface ReplayOrder {
   /** One restaurant's only. */
   readonly restaurantId?: string | undefined;
   readonly dryRun?: boolean | undefined;
+  /** W3C trace context of what asked for it: the messages are linked to it. */
+  readonly operation?: string | undefined;
   /** What was carried out before an interruption. */
   readonly resumed?: Pick<ReplayProgress, 'tally'> | undefined;
 }
@@ -142,7 +150,7 @@ async function carryOut(parts: ReplayParts, order: ReplayOrder, told: ToldOutcom
       for (const slice of chunksOf(wanted, pace.slice)) {
         if (dryRun !== true) {
           await pace.take(slice.length);
-          await publish(slice.map(({ record }) => copyOf(record, topic, partition)));
+          await publish(slice.map(({ record }) => copyOf(record, topic, partition, order.operation)));
         }
         counter.sent(slice.length);
       }
@@ -195,9 +203,20 @@ function sendOf(record: InRecord, { restaurantId }: Pick<ReplayOrder, 'restauran
   }
 }
 
-/** The record as it was: to whoever reads it, it is the same send once more. */
-function copyOf(record: InRecord, topic: string, partition: number): OutRecord {
-  return { topic, partition, key: record.key, value: record.value, headers: record.headers };
+/** The record as it was, and what published it again: to whoever reads it, it is the same send once more. */
+function copyOf(
+  { key, value, headers }: InRecord,
+  topic: string,
+  partition: number,
+  operation: string | undefined,
+): OutRecord {
+  return {
+    topic,
+    partition,
+    key,
+    value,
+    headers: operation === undefined ? headers : { ...headers, [OPERATION_TRACEPARENT]: operation },
+  };
 }
 
 function chunksOf<T>(all: readonly T[], most: number): T[][] {

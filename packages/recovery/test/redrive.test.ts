@@ -9,6 +9,7 @@ const letter = (n: number, more: Partial<Letter<number>> = {}): Letter<number> =
   tag: `1${'a'.repeat(12)}`,
   redrive: 2,
   refusal: null,
+  traceparent: null,
   place: n,
   ...more,
 });
@@ -41,6 +42,20 @@ describe('a redrive', () => {
       data: { restaurantId: 'r1', redrive: 2, requestedBy: 'me', priority: 0 },
     });
     expect(published[0]).toMatchObject({ topic: 'retry', key: 'r1', partition: partitionFor('r1', 4) });
+  });
+
+  it('carries the trace of its message, and that of what asked for it', async () => {
+    const [own, asking] = ['a', 'c'].map((digit) => `00-${digit.repeat(32)}-${'b'.repeat(16)}-01`);
+    const { published, parts } = world([letter(0, { traceparent: own ?? null }), letter(1)]);
+    await redrive(parts, { by: 'me', operation: asking });
+    await redrive(parts, { by: 'me' });
+    const headers = published.map((record) => decodeEvent(record.headers as never, record.value).headers);
+    expect(headers.map(({ traceparent, operation }) => [traceparent, operation])).toEqual([
+      [own, asking],
+      [undefined, asking],
+      [own, undefined],
+      [undefined, undefined],
+    ]);
   });
 
   it('skips what can not be put back, with the reason, and only counts in a dry run', async () => {

@@ -132,6 +132,16 @@ describe('a replay', () => {
     expect(world.progress.at(-1)).toBe(8n);
   });
 
+  it('names what asked for it beside the trace of the send', async () => {
+    const world = new World(send(0, 1));
+    const operation = `00-${'c'.repeat(32)}-${'d'.repeat(16)}-01`;
+    await replay(world.parts(), world.order({ operation }));
+    await replay(world.parts(), world.order());
+    const [linked, plain] = world.published.map(({ headers }) => headers);
+    expect(linked).toEqual({ ...plain, 'operation-traceparent': operation });
+    expect(plain).not.toHaveProperty('operation-traceparent');
+  });
+
   it('never publishes what the outcomes topic tells the end of', async () => {
     const world = new World(...[0, 1, 2, 3, 4, 5, 6, 7].map((n) => send(n, n + 1)));
     world.outcomes = [

@@ -12,6 +12,8 @@ export {
   type Attributes,
   failSpan,
   inSpan,
+  namedSpanId,
+  sameTrace,
   type Span,
   SpanKind,
   type SpanOptions,

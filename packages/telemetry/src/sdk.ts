@@ -3,7 +3,7 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { RuntimeNodeInstrumentation } from '@opentelemetry/instrumentation-runtime-node';
 import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
-import { leaveSamplingToOthers } from './tracing.js';
+import { leaveSamplingToOthers, takeWantedSpanId } from './tracing.js';
 
 /*
  * Spans are made by hand at the few boundaries that tell a message's story (request, publish, admit, wait, attempt,
@@ -16,6 +16,13 @@ const keepIds: tracing.SpanProcessor = {
   onEnd: () => undefined,
   forceFlush: () => Promise.resolve(),
   shutdown: () => Promise.resolve(),
+};
+
+/** Ids are drawn, but for those that spans ask for. */
+const drawn = new tracing.RandomIdGenerator();
+const ids: tracing.IdGenerator = {
+  generateTraceId: drawn.generateTraceId,
+  generateSpanId: () => takeWantedSpanId() ?? drawn.generateSpanId(),
 };
 
 let prometheus: PrometheusExporter | undefined;
@@ -31,6 +38,7 @@ export function startTelemetry(env: Readonly<Record<string, string | undefined>>
   const exports = Boolean(env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT']);
   if (!exports) leaveSamplingToOthers();
   sdk = new NodeSDK({
+    idGenerator: ids,
     serviceName: env['OTEL_SERVICE_NAME'] ?? service,
     // The default detectors export the command line.
     autoDetectResources: false,

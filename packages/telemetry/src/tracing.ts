@@ -11,6 +11,7 @@ import {
   trace,
   TraceFlags,
 } from '@opentelemetry/api';
+import { createHash } from 'node:crypto';
 import { maskText } from './mask.js';
 
 export type { Attributes, Span } from '@opentelemetry/api';
@@ -24,6 +25,8 @@ export interface SpanOptions {
   /** Causes that are not the parent: an earlier attempt, the record that is replayed. */
   readonly links?: readonly (string | undefined)[];
   readonly startTime?: number;
+  /** Its own id, see namedSpanId; without it one is drawn. */
+  readonly spanId?: string | undefined;
 }
 
 /** Whether spans of this process are read by nobody. */
@@ -32,6 +35,27 @@ let unread = false;
 /** A process that exports no spans decides nothing for those that do: its traceparents do not say "not sampled". */
 export function leaveSamplingToOthers(): void {
   unread = true;
+}
+
+/** The id that the span which begins now is to have. */
+let wantedSpanId: string | undefined;
+
+/** For who draws ids: the id that was asked for, once. */
+export function takeWantedSpanId(): string | undefined {
+  const wanted = wantedSpanId;
+  wantedSpanId = undefined;
+  return wanted;
+}
+
+/** The id of a span by names that only it has: who knows them can link to it without having met it. 16 hex digits. */
+export function namedSpanId(...names: readonly (string | number)[]): string {
+  return createHash('sha256').update(names.join('/')).digest('hex').slice(0, 16);
+}
+
+/** The traceparent of a span of the same trace, by its id; undefined: there is no trace. */
+export function sameTrace(traceparent: string | undefined, spanId: string): string | undefined {
+  const match = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
+  return match ? `00-${match[1]}-${spanId}-${match[3]}` : undefined;
 }
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -44,16 +68,21 @@ export function startSpan(name: string, options: SpanOptions = {}): Span {
     const linked = link === undefined ? undefined : parse(link);
     if (linked) links.push({ context: linked });
   }
-  return trace.getTracer('mersal').startSpan(
-    name,
-    {
-      kind: options.kind ?? SpanKind.INTERNAL,
-      links,
-      ...(options.attributes ? { attributes: options.attributes } : {}),
-      ...(options.startTime === undefined ? {} : { startTime: options.startTime }),
-    },
-    parent,
-  );
+  wantedSpanId = options.spanId;
+  try {
+    return trace.getTracer('mersal').startSpan(
+      name,
+      {
+        kind: options.kind ?? SpanKind.INTERNAL,
+        links,
+        ...(options.attributes ? { attributes: options.attributes } : {}),
+        ...(options.startTime === undefined ? {} : { startTime: options.startTime }),
+      },
+      parent,
+    );
+  } finally {
+    wantedSpanId = undefined;
+  }
 }
 
 /** Runs `work` inside a span: active for it, ended after it, failed when it throws. */

@@ -1,4 +1,13 @@
-import { createLogger, inSpan, startSpan, traceIdOf, traceparentOf, withSpan } from '@mersal/telemetry';
+import {
+  createLogger,
+  inSpan,
+  namedSpanId,
+  sameTrace,
+  startSpan,
+  traceIdOf,
+  traceparentOf,
+  withSpan,
+} from '@mersal/telemetry';
 import { startTelemetry, stopTelemetry } from '@mersal/telemetry/sdk';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -38,6 +47,16 @@ describe('a trace', () => {
     expect(traceIdOf(traceparentOf(span))).toMatch(/^[0-9a-f]{32}$/);
     expect(traceIdOf(traceparent)).toBe(undefined);
     span.end();
+  });
+  it('has spans whose ids are known beforehand, and only those that ask for it', () => {
+    const id = namedSpanId('attempt', 1, 'a', 2);
+    const span = startSpan('attempt', { traceparent: REMOTE, spanId: id });
+    expect(traceparentOf(span)).toBe(sameTrace(REMOTE, id));
+    expect(startSpan('next', { traceparent: REMOTE }).spanContext().spanId).not.toBe(id);
+    expect(namedSpanId('attempt', 1, 'a', 3)).not.toBe(id);
+    expect(id).toMatch(/^[0-9a-f]{16}$/);
+    expect(sameTrace('nonsense', id)).toBe(undefined);
+    expect(sameTrace(undefined, id)).toBe(undefined);
   });
   it('passes on what failed inside', async () => {
     await expect(inSpan('failing', {}, () => Promise.reject(new Error('as it was')))).rejects.toThrow(

@@ -1,6 +1,7 @@
 import type { Publisher } from '@mersal/kafka';
 import { auditRow, type Database, type DeadFilter, type DeadPlace, type Ledger } from '@mersal/ledger';
 import { Pace, redrive, uOfLetter } from '@mersal/recovery';
+import { traceparentOf } from '@mersal/telemetry';
 import { z } from 'zod';
 import { actorOf } from '../admin/admin-options.js';
 import { principalOf } from '../auth/authenticate.js';
@@ -104,7 +105,13 @@ export function redriveRoutes({ app, auth }: Routes, options: RedriveRoutesOptio
           to: { topic, partitions, source },
           wallClock,
         },
-        { by: actor, priority: priority === 'keep' ? undefined : priority, dryRun, most: MOST },
+        {
+          by: actor,
+          operation: traceparentOf(),
+          priority: priority === 'keep' ? undefined : priority,
+          dryRun,
+          most: MOST,
+        },
         from,
       );
       const { next, ...tally } = done;

@@ -11,7 +11,7 @@ import {
   whileHeld,
 } from '@mersal/ledger';
 import { logReaders, Pace, replay, spanOf, type Tally } from '@mersal/recovery';
-import type { Logger } from '@mersal/telemetry';
+import { type Logger, traceparentOf } from '@mersal/telemetry';
 import type { TopicNames } from '@mersal/contracts';
 import { Problem } from '../problems/problem.js';
 
@@ -39,6 +39,8 @@ interface ReplayCourse {
   readonly actor: string;
   readonly ranges: ReadonlyMap<number, OffsetRange>;
   readonly restaurantId: string | undefined;
+  /** Trace context of the request. */
+  readonly operation: string | undefined;
   readonly resumed?: { readonly tally: Tally };
 }
 
@@ -73,7 +75,7 @@ export class Replays {
       restaurantId: restaurantId ?? null,
       ranges,
     });
-    await this.#carryOut({ hold, actor, ranges, restaurantId });
+    await this.#carryOut({ hold, actor, ranges, restaurantId, operation: traceparentOf() });
     return hold.id;
   }
 
@@ -85,7 +87,8 @@ export class Replays {
     const { hold, state } = taken;
     const { ranges, tally } = state;
     const restaurantId = state.restaurantId ?? undefined;
-    await this.#carryOut({ hold, actor, ranges, restaurantId, resumed: { tally } });
+    const operation = traceparentOf();
+    await this.#carryOut({ hold, actor, ranges, restaurantId, operation, resumed: { tally } });
   }
 
   /** In the background. What can not begin here is let go, for another to resume. */
@@ -112,7 +115,7 @@ export class Replays {
     await this.#running;
   }
 
-  async #run({ hold, actor, ranges, restaurantId, resumed }: ReplayCourse): Promise<void> {
+  async #run({ hold, actor, ranges, restaurantId, operation, resumed }: ReplayCourse): Promise<void> {
     const { connection, topics, database, ledger, publisher, logger, wallClock } = this.#options;
     const { signal } = this.#ended;
     const tally = await replay(
@@ -136,7 +139,7 @@ export class Replays {
             soFar,
           ),
       },
-      { ranges, restaurantId, resumed },
+      { ranges, restaurantId, operation, resumed },
     );
     await endReplay(database, hold, actor, tally);
     logger.info({ replay: hold.id, sent: tally.sent, skipped: tally.skipped }, 'a replay ended');

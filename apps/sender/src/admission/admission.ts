@@ -1,5 +1,5 @@
 import { parseMessageId, type SendRequested, type TopicNames } from '@mersal/contracts';
-import type { Templates } from '@mersal/delivery';
+import { redriveSpanId, type Templates } from '@mersal/delivery';
 import type { InRecord, PartitionBatch } from '@mersal/kafka';
 import {
   recipientOf,
@@ -19,7 +19,7 @@ import {
   TOPIC_ROLES,
   type TopicRole,
 } from '@mersal/ledger';
-import type { Logger, Metrics } from '@mersal/telemetry';
+import { type Logger, type Metrics, SpanKind, startSpan } from '@mersal/telemetry';
 import type { Dispatch } from '../dispatch/dispatch.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
@@ -154,7 +154,9 @@ export class Admission {
             retries.push({ tenant, u: uOf(event.data.messageId), redrive, attempt, notBefore });
           } else if (event.type === 'mersal.send.redrive.v1') {
             const { redrive, priority } = event.data;
-            redrives.push({ tenant, u: uOf(event.data.messageId), redrive, priority });
+            const message = { tenant, u: uOf(event.data.messageId) };
+            redrives.push({ ...message, redrive, priority });
+            tellRedrive(one, redriveSpanId(message, redrive + 1));
           }
         }
         return ledger.admitRetries(own, range, retries, redrives, dead);
@@ -185,6 +187,18 @@ export class Admission {
   async #prepare(tenants: readonly number[]): Promise<void> {
     await this.#parts.dispatch.prepare([...new Set(tenants)]);
   }
+}
+
+/** A span in the message's own trace: its next attempts link to it, and it to what asked for the redrive. */
+function tellRedrive({ event: { headers } }: Decoded, spanId: string): void {
+  // Those published by a version before do not name their message's trace.
+  if (headers.traceparent === undefined) return;
+  startSpan('whatsapp-send redrive', {
+    kind: SpanKind.CONSUMER,
+    traceparent: headers.traceparent,
+    spanId,
+    links: [headers.operation],
+  }).end();
 }
 
 const fileUnread: Readonly<

@@ -1,9 +1,10 @@
 import type { Clock } from '@mersal/delivery';
 import { Dispatcher, type Head } from '@mersal/lanes';
-import type { Ledger, Tenant } from '@mersal/ledger';
+import type { Ledger, Pause, Tenant } from '@mersal/ledger';
 import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { groupBy } from './group-by.js';
+import { PauseTimes } from './pause-times.js';
 
 const PER_TENANT = 64;
 const TOTAL = 20_000;
@@ -21,6 +22,7 @@ export interface DispatchParts {
 /** The pure dispatcher with what keeps it true: restaurants' settings, heads from the ledger. */
 export class Dispatch {
   readonly dispatcher = new Dispatcher({ perTenant: PER_TENANT, total: TOTAL });
+  readonly pauseTimes = new PauseTimes();
   readonly #parts: DispatchParts;
   readonly #withSlots = new Map<number, number>();
   readonly #toRefill = new Set<number>();
@@ -34,6 +36,7 @@ export class Dispatch {
   constructor(parts: DispatchParts) {
     this.#parts = parts;
     parts.tenants.onChange((tenant) => {
+      this.pauseTimes.suspended(tenant.id, tenant.status === 'suspended', parts.clock.wall());
       if (this.dispatcher.knows(tenant.id)) this.#configure(tenant);
       this.#wake();
     });
@@ -44,8 +47,10 @@ export class Dispatch {
     return this.#parts.clock.wall() < this.#stillUntil;
   }
 
-  standStill(until: number): void {
-    this.#stillUntil = until;
+  /** All pauses that run now. Restaurants tell of their own by themselves, and claims respect the numbers'. */
+  hearPauses(running: readonly Pause[]): void {
+    this.pauseTimes.hear(running, this.#parts.clock.wall());
+    this.#stillUntil = running.find(({ target }) => target.scope === 'all')?.until ?? 0;
     if (!this.standsStill) this.#wake();
   }
 

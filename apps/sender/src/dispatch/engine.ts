@@ -1,4 +1,12 @@
-import { type Clock, type Delivered, type Delivery, Nap, Pacer, type Written } from '@mersal/delivery';
+import {
+  type Clock,
+  type Delivered,
+  type Delivery,
+  Nap,
+  Pacer,
+  type Shut,
+  type Written,
+} from '@mersal/delivery';
 import type { Breakers } from '@mersal/lanes';
 import { type Claim, type Ledger, LedgerError, type Ownership, type Tenant } from '@mersal/ledger';
 import { type GlobalRate, RateUnavailable } from '@mersal/limits';
@@ -264,7 +272,7 @@ export class Engine {
   ): void {
     const { dispatch, deliver, gate, onSettled, onFatal } = this.#parts;
     const { claimedAt, rateEpoch, rate, candidate } = made;
-    const seen = { slot: dispatch.dispatcher.waitedForSlot(claim), rate };
+    const seen = { slot: dispatch.dispatcher.waitedForSlot(claim), rate, shut: this.#shutTimes(claim) };
     let asked = false;
     const reach = (deadline: number): Promise<Written | undefined> => {
       asked = true;
@@ -290,6 +298,22 @@ export class Engine {
       this.#idle.wake();
     });
     this.#underWay.add(tracked);
+  }
+
+  /** When nothing like this could go, lately. Nearly always never. */
+  #shutTimes({ tenant, sender, accountSid }: Claim): Shut[] {
+    const { dispatch, breakers, clock } = this.#parts;
+    const toWall = clock.wall() - clock.now();
+    return [
+      ...dispatch.pauseTimes
+        .of(tenant, sender)
+        .map(({ from, to }) => ({ reason: 'pause' as const, from, to })),
+      ...breakers.lastTroubles(accountSid).map(({ from, to }) => ({
+        reason: 'breaker' as const,
+        from: from + toWall,
+        to: to + toWall,
+      })),
+    ];
   }
 
   #tenantOf(claim: Claim): Tenant | undefined {

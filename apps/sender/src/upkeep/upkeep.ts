@@ -60,10 +60,7 @@ export class Upkeep {
       {
         name: 'pauses',
         everyMs: 1_000,
-        run: async () => {
-          const all = (await ledger.readPauses()).find(({ target }) => target.scope === 'all');
-          dispatch.standStill(all?.until ?? 0);
-        },
+        run: async () => dispatch.hearPauses(await ledger.readPauses()),
       },
       {
         // Nothing else tells where no record comes and no head is ready: what waits for its time would wait for ever.

@@ -18,6 +18,7 @@ import type { NumberPace } from '../rate/number-pace.js';
 import type { Written } from '../rate/pacer.js';
 import { statusCallbackUrl, toSendRequest } from '../request/request.js';
 import type { Templates } from '../request/templates.js';
+import { attemptSpanId, linksOf } from './links.js';
 import type { SettleQueue } from './settle-queue.js';
 import { type SeenWait, waitOf } from './wait.js';
 
@@ -114,7 +115,7 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
     const traceparent = claim.headers['traceparent'];
     const claimedAt = clock.wall() - (clock.now() - delivery.claimedAt);
     if (delivery.seen) {
-      const { reason, since } = waitOf(claim, send.sendAt, delivery.seen);
+      const { reason, since } = waitOf(claim, send.sendAt, delivery.seen, claimedAt);
       startSpan('whatsapp-send wait', {
         attributes: { 'mersal.wait.reason': reason, 'mersal.attempt': claim.attempt },
         traceparent,
@@ -127,6 +128,9 @@ export function createDelivery(parts: DeliveryParts): (delivery: Delivery) => Pr
         kind: parts.through === 'queue' ? SpanKind.CONSUMER : SpanKind.INTERNAL,
         attributes,
         traceparent,
+        spanId: attemptSpanId(claim, claim.attempt),
+        // A caller who repeats a send without the queue has a trace of its own: nobody knows where the attempt before stands.
+        links: parts.through === 'queue' ? linksOf(claim) : [],
         startTime: claimedAt,
       },
       async (span) => {

@@ -130,6 +130,7 @@ function ofMessage(tables: Tables, row: MessageRow): DeadLetter {
     deadAt: Math.floor(at / 1_000),
     place: { at, u: row.u },
     refusal: past ? 'past_expiry' : isDoubted(tables, row) ? 'outcome_unknown' : null,
+    traceparent: tables.bodies.get(key(row.tenant, row.u))?.headers['traceparent'] ?? null,
     record: null,
   };
 }
@@ -154,6 +155,7 @@ function ofRecord(tables: Tables, row: UnfiledRow): DeadLetter {
     deadAt: Math.floor(at / 1_000),
     place: { at, u: row.u },
     refusal: 'unfiled',
+    traceparent: null,
     record: { partition, topic, offset, event, bytes },
   };
 }

@@ -53,6 +53,8 @@ export interface DeadLetter {
   readonly deadAt: number;
   readonly place: DeadPlace;
   readonly refusal: RedriveRefusal | null;
+  /** The message's own, W3C trace context; null where it has none, and of a record. */
+  readonly traceparent: string | null;
   /** Where the record stood; null of a message. */
   readonly record: UnfiledRecord | null;
 }
@@ -85,12 +87,14 @@ const time = (parameter: string): string =>
 
 const REFUSAL = `
   case when m.expires_at <= clock_timestamp() then 'past_expiry' when ${DOUBTED.replaceAll('x.', 'm.')} then 'outcome_unknown' end`;
-/** `refusal`: it is looked up for each message, whoever needs it or not. */
-const messages = (refusal: string): string => `
+const TRACEPARENT = `(select b.headers->>'traceparent' from body b where b.tenant = m.tenant and b.u = m.u)`;
+/** `refusal`, `traceparent`: they are looked up for each message, whoever needs them or not. */
+const messages = (refusal: string, traceparent: string): string => `
   select 'message' as kind, m.tenant, t.restaurant_id, m.u, m.tag, ${REASON} as reason, m.error_class, m.error_code, m.attempt,
          m.redrive, m.priority, m.accepted_at, m.changed_at as dead_at,
          ${refusal} as refusal,
-         null::smallint as partition, null::text as topic, null::bigint as kafka_offset, null::text as event, null::int as bytes
+         null::smallint as partition, null::text as topic, null::bigint as kafka_offset, null::text as event, null::int as bytes,
+         ${traceparent} as traceparent
     from message m join tenant t on t.id = m.tenant
    where m.state = ${MESSAGE.dead} and not m.erased and m.discarded_at is null
      and ($1::int is null or m.tenant = $1)
@@ -100,7 +104,7 @@ const messages = (refusal: string): string => `
 
 const RECORDS = `
   select 'record', t.id, coalesce(t.restaurant_id, r.restaurant), r.u, null, r.reason, null, null::int, 0, 0, null::smallint,
-         null::timestamptz, r.filed_at, 'unfiled', r.partition, r.topic, r.kafka_offset, r.event, r.bytes
+         null::timestamptz, r.filed_at, 'unfiled', r.partition, r.topic, r.kafka_offset, r.event, r.bytes, null
     from unfiled r left join tenant t on t.restaurant_id = r.restaurant
    where r.discarded_at is null
      and ($1::int is null or t.id = $1)
@@ -127,7 +131,7 @@ export function listDead(filter: DeadFilter, page: DeadPage): Statement {
     name: `list-dead-${page.order}${page.after ? '-after' : ''}`,
     text: `
       select d.*, ${micros('dead_at')} as dead_micros, extract(epoch from accepted_at) * 1000 as accepted_ms from (
-        (${messages(REFUSAL)} ${behind('m.changed_at', 'm.u')} ${ordered('m.changed_at', 'm.u')})
+        (${messages(REFUSAL, TRACEPARENT)} ${behind('m.changed_at', 'm.u')} ${ordered('m.changed_at', 'm.u')})
         union all
         (${RECORDS} ${behind('r.filed_at', 'r.u')} ${ordered('r.filed_at', 'r.u')})) d
       ${ordered('dead_at', 'u')}`,
@@ -154,6 +158,7 @@ export function toDeadLetter(row: Row): DeadLetter {
     deadAt: Math.floor(at / 1_000),
     place: { at, u },
     refusal: row['refusal'] as RedriveRefusal | null,
+    traceparent: row['traceparent'] as string | null,
     record:
       row['topic'] === null
         ? null
@@ -174,7 +179,7 @@ export function countDead(filter: DeadFilter): Statement {
     text: `
       select restaurant_id, reason, error_class, error_code, count(*)::int as letters,
              extract(epoch from min(dead_at)) * 1000 as oldest, extract(epoch from max(dead_at)) * 1000 as newest
-        from (${messages('null::text')} union all ${RECORDS}) d
+        from (${messages('null::text', 'null::text')} union all ${RECORDS}) d
        group by restaurant_id, reason, error_class, error_code
        order by count(*) desc, reason, restaurant_id, error_code limit 1000`,
     values: filterValues(filter),

@@ -1,6 +1,6 @@
 import type { DeadLetter, DeadPage } from '@mersal/ledger';
 import { expect, it } from 'vitest';
-import { accepted, dead, only, repeat, Stage, type Subject, unknown } from './subject.js';
+import { accepted, dead, only, repeat, Stage, type Subject, TRACEPARENT, unknown } from './subject.js';
 
 export function deadLettersKeep(subject: () => Subject): void {
   const died = async (stage: Stage, conversation: string, more: Parameters<typeof dead>[1] = {}) => {
@@ -40,6 +40,7 @@ export function deadLettersKeep(subject: () => Subject): void {
       priority: 5,
       refusal: null,
       record: null,
+      traceparent: TRACEPARENT,
     });
   });
 

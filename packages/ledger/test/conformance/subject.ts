@@ -17,6 +17,9 @@ export interface TenantSettings {
   readonly concurrency?: number;
 }
 
+/** Of every message. */
+export const TRACEPARENT = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+
 /** One implementation with what a test needs around it. */
 export interface Subject {
   readonly ledger: Ledger;
@@ -76,7 +79,7 @@ export class Stage {
       acceptedAt: this.subject.now(),
       bodyHash: '00'.repeat(32),
       record: Buffer.from('{"text":"طلبك جاهز 🍽️"}'),
-      headers: { ce_id: 'x' },
+      headers: { ce_id: 'x', traceparent: TRACEPARENT },
       kafkaOffset: 0n,
       ...more,
     };
