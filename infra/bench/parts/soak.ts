@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Pipeline, startPipeline } from '@mersal/testkit';
+import { type Pipeline, type SeenRequest, startPipeline } from '@mersal/testkit';
 import { Redis } from 'ioredis';
 import { call } from '../../pipeline/test/api.js';
 import { customer, orderText } from '../../pipeline/test/orders.js';
@@ -17,6 +17,8 @@ const RATE = 80;
 /** Above the load: at the limit itself each late instant would be a delay for good, and the latency that of a queue. */
 const LIMIT = 100;
 const MINUTE_MS = 60_000;
+/** Longest wait for the last ones, in ms: outcomes that are not known take half a minute each. */
+const ARRIVE_MS = 180_000;
 /** At most so many times what the first third shows behind the warm-up. */
 const MOST = { memory: 1.15, latency: 1.5, disk: 1.2 };
 
@@ -59,7 +61,8 @@ async function run(context: BenchContext): Promise<Row[]> {
       context.say(`  ${minute} of ${minutes} min: ${progress(sample)}`);
     }
     const posted = await load.stop();
-    return [refusals(load.refused), ...(await judge(pipeline, samples.slice(warmUp), posted))];
+    const seen = await arrived(pipeline, ledger, posted);
+    return [refusals(load.refused), ...(await judge(pipeline, samples.slice(warmUp), posted, seen))];
   } finally {
     redis.disconnect();
     await ledger.close();
@@ -166,16 +169,35 @@ function progress({ messages, rssMb, disk }: Sample): string {
   return `${messages} messages, ${memory.join(', ')}, Postgres ${(disk.Postgres / 1e6).toFixed(0)} MB`;
 }
 
+/** What the provider saw of them; throws with where the ledger has those that it did not see. */
+async function arrived(
+  pipeline: Pipeline,
+  ledger: LedgerView,
+  posted: readonly Posted[],
+): Promise<ReadonlyMap<string, SeenRequest>> {
+  const ids = posted.map(({ id }) => id);
+  try {
+    return await untilSeen(pipeline.simulator, ids, ARRIVE_MS);
+  } catch (error) {
+    const states = await ledger.query(
+      `select m.state, m.attempt, m.error_class, m.error_code, l.state as lane, l.head = m.u as is_head, l.due::text, count(*)::int as messages,
+              min(m.u::text) as one
+         from message m left join lane l on l.tenant = m.tenant and l.lane = m.lane
+        where m.state < 10 or m.error_class is not null
+        group by 1, 2, 3, 4, 5, 6, 7 order by count(*) desc limit 20`,
+    );
+    throw new Error(`not all arrived; not sent, or with an error: ${JSON.stringify(states)}`, {
+      cause: error,
+    });
+  }
+}
+
 async function judge(
   pipeline: Pipeline,
   samples: readonly Sample[],
   posted: readonly Posted[],
+  seen: ReadonlyMap<string, SeenRequest>,
 ): Promise<Row[]> {
-  const seen = await untilSeen(
-    pipeline.simulator,
-    posted.map(({ id }) => id),
-    300_000,
-  );
   const { accepted, duplicates } = await pipeline.simulator.stats();
   const third = Math.max(1, Math.floor((samples.length - 1) / 3));
   const [first, last] = [samples.slice(0, third + 1), samples.slice(-third - 1)];
