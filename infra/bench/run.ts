@@ -7,6 +7,7 @@ import { ownKafka, ownPostgres, ownRedis } from '@mersal/testkit';
 import type { BenchContext, Part, Row } from './part.js';
 import { alone } from './parts/alone.js';
 import { consoleViews } from './parts/console.js';
+import { growth } from './parts/growth.js';
 import { idle } from './parts/idle.js';
 import { ingress } from './parts/ingress.js';
 import { latency } from './parts/latency.js';
@@ -53,6 +54,7 @@ const parts: readonly Part[] = [
   telemetry,
   consoleViews,
   alone,
+  growth,
   soak,
 ];
 

@@ -1,18 +1,13 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Pipeline, type SeenRequest, startPipeline } from '@mersal/testkit';
 import { Redis } from 'ioredis';
-import { call } from '../../pipeline/test/api.js';
-import { customer, orderText } from '../../pipeline/test/orders.js';
 import { type LedgerView, viewLedger } from '../ledger-view.js';
-import { untilSeen, wallClock } from '../moments.js';
+import { untilSeen } from '../moments.js';
 import type { BenchContext, Part, Row } from '../part.js';
-import { cpuOf, cpuOfTree, loopbackBytes, memoryOf } from '../process-stat.js';
 import { percentile } from '../spread.js';
+import { perMessage, type Posted, type Sample, startLoad, SUMS, takeSample } from '../steady-load.js';
 
 const TENANTS = 100;
-const CONVERSATIONS = 5_000;
 const RATE = 80;
 /** Above the load: at the limit itself each late instant would be a delay for good, and the latency that of a queue. */
 const LIMIT = 100;
@@ -21,23 +16,6 @@ const MINUTE_MS = 60_000;
 const ARRIVE_MS = 180_000;
 /** At most so many times what the first third shows behind the warm-up. */
 const MOST = { memory: 1.15, latency: 1.5, disk: 1.2 };
-
-/** How it stands at the end of a minute: sums since the start, and what is held now. */
-interface Sample {
-  readonly at: number;
-  readonly messages: number;
-  readonly rssMb: Readonly<Record<string, number>>;
-  readonly cpuUs: Readonly<Record<string, number>>;
-  readonly disk: Readonly<Record<'Postgres' | 'Kafka', number>>;
-  readonly sums: Readonly<Record<(typeof SUMS)[number], number>>;
-}
-const SUMS = [
-  'Postgres, transactions',
-  'Postgres, rows written',
-  'Postgres, WAL bytes',
-  'Redis, commands',
-  'loopback, bytes',
-] as const;
 
 async function run(context: BenchContext): Promise<Row[]> {
   const [minutes, warmUp] = context.quick ? [4, 1] : [30, 6];
@@ -52,7 +30,7 @@ async function run(context: BenchContext): Promise<Row[]> {
   const ledger = viewLedger(pipeline.database);
   const redis = new Redis(context.engines.redis);
   try {
-    const load = startLoad(pipeline);
+    const load = startLoad(pipeline, RATE);
     const samples: Sample[] = [];
     for (let minute = 0; minute <= minutes; minute += 1) {
       await sleep(load.startedAt + minute * MINUTE_MS - performance.now());
@@ -68,91 +46,6 @@ async function run(context: BenchContext): Promise<Row[]> {
     await ledger.close();
     await pipeline.stop();
   }
-}
-
-interface Posted {
-  readonly id: string;
-  readonly at: number;
-}
-
-/** Posts one by one at the rate, whatever the answers take. */
-function startLoad(pipeline: Pipeline): {
-  readonly startedAt: number;
-  readonly posted: readonly Posted[];
-  /** Why, one for each that was not accepted. */
-  readonly refused: readonly string[];
-  stop(): Promise<readonly Posted[]>;
-} {
-  const startedAt = performance.now();
-  const posted: Posted[] = [];
-  const refused: string[] = [];
-  const underWay = new Set<Promise<void>>();
-  const over = new AbortController();
-  const send = async (n: number): Promise<void> => {
-    const { apiKey } = pipeline.tenant(`restaurant-${n % TENANTS}`);
-    const at = wallClock();
-    const body = { phoneNumber: customer(n % CONVERSATIONS), text: orderText(n) };
-    const answer = await call(pipeline, apiKey, 'POST', '/api/whatsapp/send', body);
-    if (answer.status === 202) posted.push({ at, id: String(answer.body['id']) });
-    else refused.push(`${answer.status} ${String(answer.body['code'])}`);
-  };
-  const running = (async () => {
-    for (let n = 0; !over.signal.aborted; n += 1) {
-      await sleep(Math.max(0, startedAt + (n * 1_000) / RATE - performance.now()));
-      const one = send(n)
-        .catch((error: unknown) => void refused.push(String(error)))
-        .finally(() => underWay.delete(one));
-      underWay.add(one);
-    }
-    await Promise.all(underWay);
-  })();
-  return {
-    startedAt,
-    posted,
-    refused,
-    async stop() {
-      over.abort();
-      await running;
-      return posted;
-    },
-  };
-}
-
-async function takeSample(
-  context: BenchContext,
-  pipeline: Pipeline,
-  ledger: LedgerView,
-  redis: Redis,
-  messages: number,
-): Promise<Sample> {
-  const services = [...pipeline.services].filter(([name]) => !name.startsWith('twilio'));
-  const [database] = await ledger.query<{ bytes: string; transactions: string; rows: string; wal: string }>(
-    `select pg_database_size(current_database())::text as bytes,
-            (xact_commit + xact_rollback)::text as transactions,
-            (tup_inserted + tup_updated + tup_deleted)::text as rows,
-            pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::text as wal
-       from pg_stat_database where datname = current_database()`,
-  );
-  const commands = /total_commands_processed:(\d+)/.exec(await redis.info('stats'))?.[1];
-  return {
-    at: wallClock(),
-    messages,
-    rssMb: Object.fromEntries(services.map(([name, { pid }]) => [name, memoryOf(pid).rss])),
-    cpuUs: {
-      ...Object.fromEntries(services.map(([name, { pid }]) => [name, cpuOf(pid)])),
-      Kafka: cpuOfTree(context.pids.kafka),
-      Postgres: cpuOfTree(context.pids.postgres),
-      Redis: cpuOfTree(context.pids.redis),
-    },
-    disk: { Postgres: Number(database?.bytes), Kafka: bytesUnder(context.kafkaDirectory) },
-    sums: {
-      'Postgres, transactions': Number(database?.transactions),
-      'Postgres, rows written': Number(database?.rows),
-      'Postgres, WAL bytes': Number(database?.wal),
-      'Redis, commands': Number(commands),
-      'loopback, bytes': loopbackBytes(),
-    },
-  };
 }
 
 function refusals(refused: readonly string[]): Row {
@@ -287,21 +180,6 @@ function cost(what: string, each: number, unit: string): Row {
 
 function mean(samples: readonly Sample[], name: string): number {
   return samples.reduce((sum, sample) => sum + (sample.rssMb[name] ?? 0), 0) / samples.length;
-}
-
-function perMessage(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const [first, last] = [samples[0] as Sample, samples.at(-1) as Sample];
-  return (of(last) - of(first)) / (last.messages - first.messages);
-}
-
-function bytesUnder(directory: string): number {
-  let bytes = 0;
-  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
-    // Segments come and go while this looks.
-    if (entry.isFile())
-      bytes += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0;
-  }
-  return bytes;
 }
 
 export const soak: Part = {
