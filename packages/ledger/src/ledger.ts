@@ -107,6 +107,8 @@ export interface Ledger {
   wake(owned: readonly Ownership[], most: number): Promise<Head[]>;
   /** Ends messages past their time, in partitions that still are owned so. */
   expire(owned: readonly Ownership[], most: number): Promise<number>;
+  /** The conversations of those among these messages that are their heads, and ended, go on: the heads that are ready now. */
+  passEnded(messages: readonly MessageKey[]): Promise<Head[]>;
 
   ensureSlots(tenants: readonly number[], concurrency: number): Promise<void>;
   /** Fails with `rate_epoch` where the instants were given by another epoch of the rate group; never with `fenced`: see ClaimAnswer. */

@@ -48,6 +48,7 @@ import {
 import { countStates, readMessage, readMessageAndPlace, toMessageView } from './messages/read.js';
 import { listMessages, toMessagePage } from './messages/list-messages.js';
 import { queueCounts } from './messages/queue-counts.js';
+import { passEnded } from './messages/pass-ended.js';
 import { prunePage } from './messages/retention.js';
 import { foldTally } from './messages/tally.js';
 import { settleStatements, toSettled } from './messages/settle.js';
@@ -197,8 +198,18 @@ export function createPostgresLedger(database: Database): Ledger {
         lockOwned(owned),
         lockLanesOf(tenants, us),
         finishUnsent(tenants, us, 'expired', owned),
+        lockLanesOf(tenants, us),
+        passEnded(tenants, us),
       ]);
       return ended?.length ?? 0;
+    },
+
+    async passEnded(messages) {
+      if (messages.length === 0) return [];
+      const tenants = messages.map(({ tenant }) => tenant);
+      const us = messages.map(({ u }) => u);
+      const [, passed] = await database.transaction([lockLanesOf(tenants, us), passEnded(tenants, us)]);
+      return toHeads(passed ?? []);
     },
 
     async ensureSlots(tenants, concurrency) {
@@ -315,9 +326,11 @@ export function createPostgresLedger(database: Database): Ledger {
     },
 
     async cancel(tenant, u, tag) {
-      const [, ended, buried] = await database.transaction([
+      const [, ended, , , buried] = await database.transaction([
         lockLanesOf([tenant], [u]),
         finishUnsent([tenant], [u], 'cancelled'),
+        lockLanesOf([tenant], [u]),
+        passEnded([tenant], [u]),
         writeTombstone(tenant, u, tag),
       ]);
       if ((ended?.length ?? 0) > 0 || (buried?.length ?? 0) > 0) return 'cancelled';

@@ -1,8 +1,10 @@
 import { openDatabase, type Ownership } from '@mersal/ledger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Statement } from '../src/database.js';
+import { lockLanesOf } from '../src/messages/admit-retries.js';
 import { claimStatements } from '../src/messages/claim.js';
 import { readyTenants, refill } from '../src/messages/heads.js';
+import { passEnded } from '../src/messages/pass-ended.js';
 import { countStates } from '../src/messages/read.js';
 import { prunePage } from '../src/messages/retention.js';
 import { settleStatements } from '../src/messages/settle.js';
@@ -106,6 +108,9 @@ describe('the hot statements', () => {
       await look('settle', settleStatements(settlements));
       await look('refill', [refill([{ tenant, partition: own.partition }], 64)]);
       await look('ready tenants', [readyTenants([own.partition])]);
+      const keys = [heads.map((head) => head.tenant), heads.map((head) => head.u)] as const;
+      await look('lock lanes', [lockLanesOf(...keys)]);
+      await look('pass ended', [passEnded(...keys)]);
       await look('count', [countStates()]);
       await fixture.ledger.settle(settlements);
     };

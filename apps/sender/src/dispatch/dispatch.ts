@@ -5,6 +5,7 @@ import type { TenantDirectory } from '../tenants/tenant-directory.js';
 import type { OwnedPartitions } from '../ownership/owned-partitions.js';
 import { groupBy } from './group-by.js';
 import { PauseTimes } from './pause-times.js';
+import { RefusedHeads } from './refused-heads.js';
 
 const PER_TENANT = 64;
 const TOTAL = 20_000;
@@ -23,6 +24,7 @@ export interface DispatchParts {
 export class Dispatch {
   readonly dispatcher = new Dispatcher({ perTenant: PER_TENANT, total: TOTAL });
   readonly pauseTimes = new PauseTimes();
+  readonly refused = new RefusedHeads();
   readonly #parts: DispatchParts;
   readonly #withSlots = new Map<number, number>();
   readonly #toRefill = new Set<number>();

@@ -251,6 +251,7 @@ export class Engine {
     for (const candidate of refused) {
       gate.abandon(candidate);
       dispatch.dispatcher.ended(candidate.head);
+      dispatch.refused.note(candidate.head);
     }
     for (const tenant of new Set(refused.map(({ head }) => head.tenant))) {
       const times = this.#refusals.get(tenant) ?? 0;

@@ -70,6 +70,16 @@ export class Upkeep {
           for (const own of await ledger.fenced(owned.all)) onFenced(own);
         },
       },
+      {
+        name: 'heads',
+        everyMs: 1_000,
+        run: async () => {
+          const heads = await ledger.passEnded(dispatch.refused.take());
+          if (heads.length > 0)
+            logger.warn({ conversations: heads.length }, 'conversations whose head had ended go on');
+          dispatch.offer(heads);
+        },
+      },
       { name: 'scan', everyMs: 1_000, run: () => dispatch.scan(owned.numbers) },
       {
         name: 'expire',

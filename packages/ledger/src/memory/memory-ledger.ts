@@ -98,6 +98,7 @@ export function createMemoryLedger({ partitions, clock }: MemoryLedgerOptions): 
         offsets: { send: send ?? 0n, retry: retry ?? 0n, callbacks: callbacks ?? 0n },
       };
     },
+    passEnded: async () => [],
     fenced: async (owned) => owned.filter((own) => !isOwner(tables, own)),
     async giveBack(own) {
       const owner = tables.owners.get(own.partition);

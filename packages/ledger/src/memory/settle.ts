@@ -31,6 +31,7 @@ function keepAttempt(tables: Tables, s: Settlement): void {
   const open =
     known === undefined || known.finishedAt === null || ['unknown', 'ambiguous'].includes(known.outcome);
   if (!open && !(s.sid !== undefined && known.sid === null)) return;
+  const reported = known?.outcome === REPORTED_FAILED;
   tables.keepAttempt(s.tenant, s.u, {
     attempt: s.attempt,
     redrive: known?.redrive ?? s.redrive,
@@ -38,9 +39,9 @@ function keepAttempt(tables: Tables, s: Settlement): void {
     accountSid: known?.accountSid ?? s.accountSid,
     startedAt: known?.startedAt ?? s.startedAt,
     finishedAt: s.finishedAt,
-    outcome: s.outcome,
+    outcome: reported ? known.outcome : s.outcome,
     httpStatus: s.httpStatus ?? null,
-    code: s.errorCode ?? null,
+    code: reported ? known.code : (s.errorCode ?? null),
     sid: s.sid ?? known?.sid ?? null,
   });
 }

@@ -110,8 +110,10 @@ export function settleStatements(settlements: readonly Settlement[]): Statement[
           select tenant, u, attempt, redrive, account_sid, started_at, finished_at, outcome, http_status, error_code, sid, counted > 0
             from i where outcome is not null
           on conflict (tenant, u, attempt) do update
-             set finished_at = excluded.finished_at, outcome = excluded.outcome, http_status = excluded.http_status,
-                 code = excluded.code, sid = coalesce(excluded.sid, attempt.sid)
+             set finished_at = excluded.finished_at, http_status = excluded.http_status,
+                 outcome = case when attempt.outcome = '${REPORTED_FAILED}' then attempt.outcome else excluded.outcome end,
+                 code = case when attempt.outcome = '${REPORTED_FAILED}' then attempt.code else excluded.code end,
+                 sid = coalesce(excluded.sid, attempt.sid)
            where attempt.outcome in ('unknown', 'ambiguous') or attempt.finished_at is null
               or (excluded.sid is not null and attempt.sid is null)
         ), m as (

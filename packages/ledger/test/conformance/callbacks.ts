@@ -115,6 +115,30 @@ export function callbacksKeep(subject: () => Subject): void {
     expect(only(await stage.claim([claim]))).toMatchObject({ attempt: 2, retries: 0, lastError: 'paused' });
   });
 
+  it('of a failure that come before the answer hold: neither it nor a lease that ended takes them back', async () => {
+    for (const late of [accepted, unknown]) {
+      const stage = await Stage.open(subject(), `early-${late.name}`);
+      const claim = await stage.claimed('c');
+      const due = subject().now();
+      const rule: CallbackRule = () => ({
+        kind: 'apply',
+        result: 'repeat',
+        state: MESSAGE.retrying,
+        event: 'retrying',
+        errorClass: 'paused',
+        retry: { due, counted: false },
+      });
+      await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], rule);
+      // Its answer, and once more where the commit's answer was lost.
+      for (let time = 1; time <= 2; time += 1)
+        expect(only(await stage.ledger.settle([late(claim)])).applied).toBe(false);
+      const view = await stage.ledger.readMessage(stage.tenant, claim.u);
+      expect(view).toMatchObject({ status: 'retrying', error: { class: 'paused', code: 63018 } });
+      expect(view?.attempts).toMatchObject([{ attempt: 1, outcome: REPORTED_FAILED, code: 63018 }]);
+      expect(await stage.retry(claim.u, 1, due)).toEqual([claim.u]);
+    }
+  });
+
   it('show the rule of a failure what the attempt before it failed with, as it was reported', async () => {
     const stage = await Stage.open(subject(), 'before');
     const claim = await stage.claimed('c');
