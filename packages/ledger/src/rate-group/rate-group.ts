@@ -62,7 +62,12 @@ export async function readRateMode(database: Database): Promise<RateGroupState['
   return row?.['mode'] as RateGroupState['mode'];
 }
 
-/** A new epoch, by compare-and-set. Waits for claims of the old one that are under way; undefined: somebody was first. */
+/**
+ * A new epoch, by compare-and-set. Waits for claims of the old one that are under way; undefined: somebody was first.
+ *
+ * The row is locked first: an update that has to wait for it keeps the time that it had begun with, and claims go on until it is
+ * through.
+ */
 export async function changeGroup(
   database: Database,
   from: number,
@@ -71,8 +76,9 @@ export async function changeGroup(
   const [row] = await database.run({
     name: 'rate-change',
     text: `
-      update rate_group set mode = $2, members = $3, epoch = epoch + 1, changed_at = clock_timestamp()
-       where epoch = $1 returning mode, epoch, members, 0 as age_ms`,
+      with l as materialized (select epoch from rate_group where epoch = $1 for update)
+      update rate_group g set mode = $2, members = $3, epoch = g.epoch + 1, changed_at = clock_timestamp()
+        from l where g.epoch = l.epoch returning g.mode, g.epoch, g.members, 0 as age_ms`,
     values: [from, to.mode, to.members],
   });
   return row ? toState(row) : undefined;
