@@ -1,6 +1,7 @@
 import type { RateGroupState } from '@mersal/ledger';
 import type { GlobalRate } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
+import { CONNECT_TIMEOUT_MS } from '@mersal/twilio-gateway';
 import { describe, expect, it } from 'vitest';
 import { CLAIM_AGE_MS, RateGroup, type RateGroupStore, systemClock } from '../src/index.js';
 
@@ -50,8 +51,8 @@ describe('a new epoch of the rate group', () => {
 
     change();
     const changedAt = time.now;
-    // Claimed at the moment of the change, it waits for its instant as long as a claim may.
-    const lastWrite = changedAt + CLAIM_AGE_MS;
+    // Claimed at the moment of the change, it waits for its instant as long as a claim may, and for a connection.
+    const lastWrite = changedAt + CLAIM_AGE_MS + CONNECT_TIMEOUT_MS;
     time.now += 700;
     await group.refresh();
     let given: number | undefined;

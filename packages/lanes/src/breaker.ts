@@ -129,8 +129,11 @@ export class Breaker {
     this.#probe = undefined;
   }
 
-  /** Returns true when this failure opened it. */
-  failed(started: Started, message: string, now: number): boolean {
+  /**
+   * Returns true when this failure opened it. One with patience opens it only where the failures in a row go on for as long, in ms,
+   * from the start of the first.
+   */
+  failed(started: Started, message: string, now: number, patienceMs = 0): boolean {
     if (started.opening !== this.#openings) return false;
     if (this.isOpen) {
       if (started.probe) this.#open(now);
@@ -140,6 +143,7 @@ export class Breaker {
     this.#failures += 1;
     if (this.#failed.size < this.#options.messages) this.#failed.add(message);
     if (this.#failures < this.#options.failures || this.#failed.size < this.#options.messages) return false;
+    if (now - this.#runFrom < patienceMs) return false;
     this.#troubles.push({ from: this.#runFrom, to: Number.POSITIVE_INFINITY });
     if (this.#troubles.length > MOST_TROUBLES) this.#troubles.shift();
     this.#open(now);

@@ -96,12 +96,13 @@ export class Breakers {
   failed(
     account: string,
     started: StartedBoth,
-    failure: { readonly message: string; readonly blame: Blame },
+    failure: { readonly message: string; readonly blame: Blame; readonly patienceMs?: number },
     now: number,
   ): { readonly provider: boolean; readonly account: boolean } {
-    const own = this.#of(account, now).failed(started.account, failure.message, now);
-    if (failure.blame === 'provider')
-      return { account: own, provider: this.provider.failed(started.provider, failure.message, now) };
+    const { message, blame, patienceMs } = failure;
+    const own = this.#of(account, now).failed(started.account, message, now, patienceMs);
+    if (blame === 'provider')
+      return { account: own, provider: this.provider.failed(started.provider, message, now, patienceMs) };
     this.provider.succeeded(started.provider, now);
     return { account: own, provider: false };
   }

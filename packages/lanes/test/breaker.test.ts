@@ -35,6 +35,15 @@ describe('the breaker', () => {
     }
     expect(c.isOpen).toBe(false);
   });
+  it('waits where failures have patience, and counts them for one that has none', () => {
+    const patient = new Breaker();
+    for (let at = 0; at < 4_999; at += 100)
+      expect(patient.failed(patient.started(at), `m${at}`, at, 5_000)).toBe(false);
+    expect(patient.failed(patient.started(4_990), 'late', 5_000, 5_000)).toBe(true);
+    const mixed = new Breaker();
+    for (let n = 0; n < 10; n += 1) mixed.failed(mixed.started(0), `m${n}`, 0, 5_000);
+    expect(mixed.failed(mixed.started(0), 'm', 1)).toBe(true);
+  });
   it('lets another probe go once the first has been lost, and hears the lost one all the same', () => {
     const b = new Breaker();
     open(b, 0);
@@ -92,6 +101,7 @@ describe('the breaker', () => {
       do: fc.constantFrom('start', 'succeed', 'fail', 'fail', 'fail', 'fail', 'abandon'),
       which: fc.nat(5),
       message: fc.nat(5),
+      patience: fc.constantFrom(0, 0, 5_000),
       wait: fc.oneof(fc.constant(0), fc.nat(3_000), fc.nat(70_000)),
     });
     fc.assert(
@@ -133,13 +143,17 @@ describe('the breaker', () => {
             [openSince, doublings, probe, run] = [undefined, 0, undefined, []];
           } else {
             const message = `m${s.message}`;
-            const opened = b.failed(started, message, now);
+            const opened = b.failed(started, message, now, s.patience);
             let opens = false;
             if (started.opening === generation) {
               if (openSince === undefined) {
                 run.push({ at: started.at, message });
-                opens = run.length >= 5 && new Set(run.map((one) => one.message)).size >= 3;
-                if (opens) troubles.push({ from: Math.min(...run.map((one) => one.at)), to: Infinity });
+                const from = Math.min(...run.map((one) => one.at));
+                opens =
+                  run.length >= 5 &&
+                  new Set(run.map((one) => one.message)).size >= 3 &&
+                  now - from >= s.patience;
+                if (opens) troubles.push({ from, to: Infinity });
               }
               if (opens || (openSince !== undefined && started.probe)) {
                 until = now + Math.min(BREAKER.longestMs, BREAKER.openMs * 2 ** doublings);

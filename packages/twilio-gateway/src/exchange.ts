@@ -87,7 +87,7 @@ export function exchange(
     };
     const onAbort = (): void => fail('aborted');
     const deadline = setTimeout(() => {
-      fail(stage === 'waiting' ? 'socket_wait' : stage === 'connecting' ? 'connect' : 'timeout');
+      fail(stage === 'waiting' ? 'socket_wait' : stage === 'connecting' ? 'connect_timeout' : 'timeout');
     }, limits.timeoutMs);
     signal?.addEventListener('abort', onAbort, { once: true });
 
@@ -99,7 +99,7 @@ export function exchange(
         return;
       }
       stage = 'connecting';
-      connectTimer = setTimeout(() => fail('connect'), limits.connectTimeoutMs);
+      connectTimer = setTimeout(() => fail('connect_timeout'), limits.connectTimeoutMs);
       socket.once(secure ? 'secureConnect' : 'connect', () => {
         clearTimeout(connectTimer);
         stage = 'sent';

@@ -24,6 +24,7 @@ export type OutcomeCause =
   | 'credentials'
   | 'socket_wait'
   | 'connect'
+  | 'connect_timeout'
   | 'timeout'
   | 'reset'
   | 'truncated'

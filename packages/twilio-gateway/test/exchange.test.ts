@@ -86,7 +86,7 @@ describe('exchange knows what was written', () => {
     closers.push(() => by.destroy());
     const url = new URL(`https://127.0.0.1:${port}/x`);
     const failure = await failureOf(exchange({ method: 'POST', url, headers: {}, body: 'x' }, by, limits));
-    expect(failure).toMatchObject({ reason: 'connect', written: false });
+    expect(failure).toMatchObject({ reason: 'connect_timeout', written: false });
   });
 
   test('a peer that resets after reading is written', async () => {
@@ -227,7 +227,7 @@ describe('exchange knows what was written', () => {
     const url = new URL('http://slow-name.invalid/x');
     const startedAt = performance.now();
     const failure = await failureOf(exchange({ method: 'POST', url, headers: {}, body: 'x' }, by, limits));
-    expect(failure).toMatchObject({ reason: 'connect', written: false });
+    expect(failure).toMatchObject({ reason: 'connect_timeout', written: false });
     expect(performance.now() - startedAt).toBeLessThan(limits.timeoutMs - 100);
   });
 

@@ -1,5 +1,6 @@
+import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTwilioGateway, type TwilioGateway } from '../src/index.js';
+import { CONNECT_TIMEOUT_MS, createTwilioGateway, type TwilioGateway } from '../src/index.js';
 import { accountA, accountB, conformance, newRecipient, numberA, numberB, textTo } from './conformance.js';
 import { type SimulatorProcess, startSimulator } from './simulator-process.js';
 
@@ -69,6 +70,23 @@ describe('the SDK adapter', () => {
     const outcome = await away.send(accountA, textTo(newRecipient(), 'x'));
     expect(outcome).toMatchObject({ class: 'not_sent', cause: 'connect', countsAttempt: false });
     await away.close();
+  });
+
+  test('a connection that is not made within 800 ms is not_sent and uses up no attempt, however long the answer may take', async () => {
+    const silent = net.createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as net.AddressInfo;
+    const away = createTwilioGateway({
+      baseUrl: `https://127.0.0.1:${port}`,
+      timeoutMs: 10_000,
+      maxSockets: 1,
+    });
+    const outcome = await away.send(accountA, textTo(newRecipient(), 'x'));
+    expect(outcome).toMatchObject({ class: 'not_sent', cause: 'connect_timeout', countsAttempt: false });
+    expect(outcome.elapsedMs).toBeGreaterThan(CONNECT_TIMEOUT_MS - 10);
+    expect(outcome.elapsedMs).toBeLessThan(CONNECT_TIMEOUT_MS + 1_500);
+    await away.close();
+    silent.close();
   });
 
   test('a name that does not resolve is not_sent', async () => {

@@ -1,6 +1,7 @@
 import { LedgerError, type RateGroupState } from '@mersal/ledger';
 import { createShare, type GlobalRate, nextGroup, RateUnavailable, type Reservation } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
+import { CONNECT_TIMEOUT_MS } from '@mersal/twilio-gateway';
 import { CLAIM_AGE_MS } from '../attempt/claim-age.js';
 import type { Clock } from '../clock/clock.js';
 import type { RateGroupStore } from './rate-group-store.js';
@@ -19,9 +20,9 @@ export interface RateGroupParts {
 const BEAT_MS = 1_000;
 /**
  * A new epoch dispatches this long after the change, in ms. A claim that was made just before it may still wait for an instant of
- * the old one, and write as late as its age allows; that must leave the sliding second, too.
+ * the old one as its age allows, and write when its connection is made; that must leave the sliding second, too.
  */
-const SETTLE_MS = CLAIM_AGE_MS + 1_000;
+const SETTLE_MS = CLAIM_AGE_MS + CONNECT_TIMEOUT_MS + 1_000;
 const NOT_YET_MS = 100;
 
 /**
