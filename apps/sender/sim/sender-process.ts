@@ -99,6 +99,7 @@ export class SenderProcess {
         QUEUE_RETRY_ATTEMPTS: plan.attempts,
         QUEUE_BACKOFF_DELAY: plan.backoffMs,
         TWILIO_TIMEOUT_MS: plan.timeoutMs,
+        TWILIO_CONNECT_TIMEOUT_MS: 800,
         TWILIO_MAX_SOCKETS: plan.sockets,
         RECONCILE_GRACE_MS: plan.graceMs,
         RECONCILE_PAUSE_MS: plan.pauseMs,

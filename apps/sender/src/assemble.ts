@@ -77,6 +77,7 @@ export type SenderOptions = {
   | 'QUEUE_RETRY_ATTEMPTS'
   | 'QUEUE_BACKOFF_DELAY'
   | 'TWILIO_TIMEOUT_MS'
+  | 'TWILIO_CONNECT_TIMEOUT_MS'
   | 'TWILIO_MAX_SOCKETS'
   | 'RECONCILE_GRACE_MS'
   | 'RECONCILE_PAUSE_MS'
@@ -109,7 +110,9 @@ export function assemble(ports: Ports, options: SenderOptions): Sender {
   };
   const now = (): number => clock.now();
 
-  const group = ports.rate && new RateGroup({ ...ports.rate, name: ports.process, clock, logger });
+  const connectTimeoutMs = options.TWILIO_CONNECT_TIMEOUT_MS;
+  const group =
+    ports.rate && new RateGroup({ ...ports.rate, connectTimeoutMs, name: ports.process, clock, logger });
   const tenants = new TenantDirectory(ports.tenants);
   tenants.onChange(({ restaurantId, unopened }) => {
     if (unopened)

@@ -71,6 +71,7 @@ export async function compose(
 
   const gateway = adapters.createGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
+    connectTimeoutMs: settings.TWILIO_CONNECT_TIMEOUT_MS,
     maxSockets: settings.TWILIO_MAX_SOCKETS,
     ...(settings.TWILIO_API_BASE_URL === undefined ? {} : { baseUrl: settings.TWILIO_API_BASE_URL }),
   });

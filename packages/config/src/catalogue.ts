@@ -246,6 +246,12 @@ export const catalogue = {
     'another address than api.twilio.com, e.g. the simulator',
   ),
   TWILIO_TIMEOUT_MS: variable(whole(100, 120_000), 'ms', '10000', 'longest wait for an answer of Twilio'),
+  TWILIO_CONNECT_TIMEOUT_MS: variable(
+    whole(100, 10_000),
+    'ms',
+    '800',
+    'longest set-up of a connection to Twilio, TLS included; above 800 requests may be written so late that more than the rate go out in a second',
+  ),
   TWILIO_MAX_SOCKETS: variable(
     whole(1, 10_000),
     'sockets',

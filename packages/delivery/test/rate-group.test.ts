@@ -1,11 +1,12 @@
 import type { RateGroupState } from '@mersal/ledger';
 import type { GlobalRate } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
-import { CONNECT_TIMEOUT_MS } from '@mersal/twilio-gateway';
 import { describe, expect, it } from 'vitest';
 import { CLAIM_AGE_MS, RateGroup, type RateGroupStore, systemClock } from '../src/index.js';
 
 const logger = { debug: () => undefined, warn: () => undefined } as unknown as Logger;
+
+const CONNECT_TIMEOUT_MS = 700;
 
 /** A group of one member in a store whose clock is the member's. */
 function groupAt(time: { now: number }) {
@@ -31,6 +32,7 @@ function groupAt(time: { now: number }) {
     redisRate,
     ping: async () => false,
     perSecond: 80,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
     name: 'a',
     clock,
     logger,

@@ -24,4 +24,4 @@ export {
   type PauseScope,
   type SourceMark,
 } from './outcome-table.js';
-export { CONNECT_TIMEOUT_MS, createTwilioGateway, type TwilioGatewayOptions } from './twilio-gateway.js';
+export { createTwilioGateway, type TwilioGatewayOptions } from './twilio-gateway.js';

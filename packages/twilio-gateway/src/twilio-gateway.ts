@@ -7,17 +7,16 @@ import type { Answer, MessageListing, MessageRecord, ProviderAccount, TwilioGate
 import { acceptedOutcome, credentialsOutcome, failedOutcome } from './outcome.js';
 import { type CallTrace, callTrace, TracedRequestClient, type Wire } from './request-client.js';
 
-/**
- * Longest set-up of a connection, TLS included, in ms. A request is written when its connection is made, so that much later than
- * it was begun: a request that would be later is not sent.
- */
-export const CONNECT_TIMEOUT_MS = 800;
-
 export interface TwilioGatewayOptions {
   /** Talk to this origin instead of the provider's hosts, e.g. a simulator on loopback. */
   readonly baseUrl?: string;
   /** Longest exchange, waiting for a socket and the whole answer included, in ms. */
   readonly timeoutMs: number;
+  /**
+   * Longest set-up of a connection, TLS included, in ms. A request is written when its connection is made, so that much later than
+   * it was begun: one that would be later is not sent. Default: 800, at most timeoutMs.
+   */
+  readonly connectTimeoutMs?: number;
   /** Keep the messages in flight at or under this: a send that waits for a socket wastes its instant. */
   readonly maxSockets: number;
   /** Idle connections close after this, before the provider closes them under a request, in ms. Default: 20,000. */
@@ -143,7 +142,7 @@ function compile(options: TwilioGatewayOptions) {
     agent: baseUrl?.protocol === 'http:' ? new http.Agent(agentOptions) : new https.Agent(agentOptions),
     limits: {
       timeoutMs,
-      connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs),
+      connectTimeoutMs: Math.min(options.connectTimeoutMs ?? 800, timeoutMs),
       maxResponseBytes: MAX_RESPONSE_BYTES,
     },
   };

@@ -65,6 +65,7 @@ export async function composeDirect(
   releases.push('redis for rates by key', () => keyedRedis.disconnect());
   const gateway = createTwilioGateway({
     timeoutMs: settings.TWILIO_TIMEOUT_MS,
+    connectTimeoutMs: settings.TWILIO_CONNECT_TIMEOUT_MS,
     maxSockets: settings.TWILIO_MAX_SOCKETS,
     ...(settings.TWILIO_API_BASE_URL === undefined ? {} : { baseUrl: settings.TWILIO_API_BASE_URL }),
   });
@@ -83,6 +84,7 @@ export async function composeDirect(
               () => false,
             ),
           perSecond,
+          connectTimeoutMs: settings.TWILIO_CONNECT_TIMEOUT_MS,
           name: member,
           clock,
           logger,

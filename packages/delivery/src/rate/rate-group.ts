@@ -1,7 +1,6 @@
 import { LedgerError, type RateGroupState } from '@mersal/ledger';
 import { createShare, type GlobalRate, nextGroup, RateUnavailable, type Reservation } from '@mersal/limits';
 import type { Logger } from '@mersal/telemetry';
-import { CONNECT_TIMEOUT_MS } from '@mersal/twilio-gateway';
 import { CLAIM_AGE_MS } from '../attempt/claim-age.js';
 import type { Clock } from '../clock/clock.js';
 import type { RateGroupStore } from './rate-group-store.js';
@@ -12,17 +11,15 @@ export interface RateGroupParts {
   /** Whether Redis answers just now. */
   readonly ping: () => Promise<boolean>;
   readonly perSecond: number;
+  /** Longest set-up of a connection to the provider, in ms: requests are written that much later than they are begun. */
+  readonly connectTimeoutMs: number;
   readonly name: string;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 const BEAT_MS = 1_000;
-/**
- * A new epoch dispatches this long after the change, in ms. A claim that was made just before it may still wait for an instant of
- * the old one as its age allows, and write when its connection is made; that must leave the sliding second, too.
- */
-const SETTLE_MS = CLAIM_AGE_MS + CONNECT_TIMEOUT_MS + 1_000;
+const SECOND_MS = 1_000;
 const NOT_YET_MS = 100;
 
 /**
@@ -32,6 +29,11 @@ const NOT_YET_MS = 100;
 export class RateGroup implements GlobalRate {
   readonly atOnce: number;
   readonly #parts: RateGroupParts;
+  /**
+   * A new epoch dispatches this long after the change, in ms. A claim that was made just before it may still wait for an instant of
+   * the old one as its age allows, and write when its connection is made; that must leave the sliding second, too.
+   */
+  readonly #settleMs: number;
   #group: RateGroupState | undefined;
   #share: GlobalRate | undefined;
   #usableFrom = Number.POSITIVE_INFINITY;
@@ -41,6 +43,7 @@ export class RateGroup implements GlobalRate {
 
   constructor(parts: RateGroupParts) {
     this.#parts = parts;
+    this.#settleMs = CLAIM_AGE_MS + parts.connectTimeoutMs + SECOND_MS;
     this.atOnce = parts.redisRate.atOnce;
   }
 
@@ -107,7 +110,7 @@ export class RateGroup implements GlobalRate {
     const { clock, name, perSecond } = this.#parts;
     if (group.epoch === this.#group?.epoch) return;
     this.#group = group;
-    this.#usableFrom = clock.now() + Math.max(0, SETTLE_MS - group.ageMs);
+    this.#usableFrom = clock.now() + Math.max(0, this.#settleMs - group.ageMs);
     this.#share =
       group.mode === 'shares' && group.members.includes(name)
         ? createShare({ perSecond, members: group.members.length, now: () => clock.now() })
