@@ -9,6 +9,8 @@ import { reportScript, reserveScript } from './sliding-log.lua.js';
 export const LARGEST_UNCERTAINTY_MS = 10;
 /** A refused caller asks again this long before its instant, in ms: a little inside of the horizon. */
 export const ASK_AGAIN_MS = HORIZON_MS * 0.8;
+/** And at the latest after this, in ms: it may be the clock of Redis that is wrong. */
+const LONGEST_WAIT_MS = 1_000;
 /** Reports kept for the next reservation: more than one second's worth says nothing new to most limits. */
 const MOST_REPORTS = 2_000;
 
@@ -139,7 +141,10 @@ export function createGlobalRate(options: GlobalRateOptions): GlobalRate {
         if (rejected instanceof RateLimiterRes) {
           const { redisUs, at } = timesOf(rejected);
           const aheadMs = ((at[0] ?? redisUs) - redisUs) / 1_000;
-          return { kind: 'wait', retryAt: sentAt + Math.max(1, aheadMs - ASK_AGAIN_MS) };
+          return {
+            kind: 'wait',
+            retryAt: sentAt + Math.min(LONGEST_WAIT_MS, Math.max(1, aheadMs - ASK_AGAIN_MS)),
+          };
         }
         throw new RateUnavailable(rejected);
       }

@@ -9,7 +9,8 @@
  *
  * The last instant is kept, not the next: a changed rate counts from the very next message. A missing key (a first
  * message, or Redis was flushed) starts behind all that can have been given before, which is the horizon and one
- * interval more.
+ * interval more. Nothing is ever given beyond the horizon: a last instant further ahead is of a clock that was set back, and counts
+ * as if it had been given at the horizon.
  */
 export const KEYED_HORIZON_US = 200_000;
 const KEEP_S = 86_400;
@@ -21,6 +22,10 @@ local interval = tonumber(ARGV[2])
 local last = tonumber(redis.call('get', KEYS[1]))
 if not last then
   last = now + ${KEYED_HORIZON_US} + math.min(interval, ${KEYED_HORIZON_US}) - interval
+  redis.call('set', KEYS[1], string.format('%.0f', last), 'EX', ${KEEP_S})
+end
+if last > now + ${KEYED_HORIZON_US} then
+  last = now + ${KEYED_HORIZON_US}
   redis.call('set', KEYS[1], string.format('%.0f', last), 'EX', ${KEEP_S})
 end
 local at = math.max(now, last + interval)

@@ -1,4 +1,4 @@
-import { CATCH_UP_MS, CLOSEST, GRACE_MS, HORIZON_MS } from './sliding-log.js';
+import { CATCH_UP_MS, CLOSEST, GRACE_MS, HORIZON_MS, OUTSTANDING_MS } from './sliding-log.js';
 
 /*
  * SlidingLog in Redis, one sorted set a limit, times in µs of Redis' clock:
@@ -9,7 +9,8 @@ import { CATCH_UP_MS, CLOSEST, GRACE_MS, HORIZON_MS } from './sliding-log.js';
  *   run:<id>           of the server that all of this was filed by
  *
  * Another server, or none of this (flushed, restarted from an old copy, a replica that took over): who knows what was let
- * through in the last window, so the next one begins a window from now.
+ * through in the last window, so the next one begins a window from now. The same where this clock was set back, by the times that
+ * are further ahead than it can have given them; only that instants of before are not void then, so it begins behind these.
  */
 const KEEP_S = 86_400;
 const us = (ms: number): number => ms * 1_000;
@@ -31,9 +32,19 @@ local limit = tonumber(ARGV[3])
 local window = ARGV[4] * 1000000
 local interval = window / limit
 local run = 'run:' .. string.match(redis.call('info', 'server'), 'run_id:(%x+)')
-if not redis.call('zscore', KEYS[1], run) then
+local from = now
+local known = redis.call('zscore', KEYS[1], run)
+if known then
+  local newest = tonumber(redis.call('zrevrange', KEYS[1], 0, 0, 'withscores')[2])
+  local furthest = math.max(newest, -redis.call('zscore', KEYS[1], 'pace'), -redis.call('zscore', KEYS[1], 'last'))
+  if furthest > now + ${us(OUTSTANDING_MS)} + window then
+    known = false
+    from = now + ${us(OUTSTANDING_MS)}
+  end
+end
+if not known then
   redis.call('del', KEYS[1])
-  redis.call('zadd', KEYS[1], -1, run, -(now + window), 'pace', 0, 'last')
+  redis.call('zadd', KEYS[1], -1, run, -(from + window), 'pace', 0, 'last')
 end
 redis.call('zremrangebyscore', KEYS[1], '(0', now - window)
 local pace = -redis.call('zscore', KEYS[1], 'pace')

@@ -21,6 +21,8 @@ export const GRACE_MS = 100;
 export const HORIZON_MS = 250;
 /** How much of the pace can be caught up with at once, in ms. */
 export const CATCH_UP_MS = 100;
+/** By then every instant that was given is written or void, in ms, whatever the clock says meanwhile. */
+export const OUTSTANDING_MS = HORIZON_MS + GRACE_MS;
 const FEWEST_AT_ONCE = 4;
 /** What takes longer than this and the grace has its instants void, in ms: the ledger hardly answers. */
 export const MOST_LEAD_MS = 150;
@@ -73,7 +75,7 @@ export class SlidingLog {
   readonly #interval: number;
   /** By instant: the latest moment that its request can have been written at. */
   readonly #latest = new Map<number, number>();
-  #pace: number;
+  #pace = 0;
   #last = Number.NEGATIVE_INFINITY;
 
   /** Nothing is known of what was let through before `now`: the first instant is a window ahead. Times in ms of one clock. */
@@ -81,12 +83,14 @@ export class SlidingLog {
     this.#limit = limit.requests;
     this.#window = (limit.windowMs / 1_000) * 1_000_000;
     this.#interval = this.#window / this.#limit;
-    this.#pace = inUs(now) + this.#window;
+    this.#begin(inUs(now));
   }
 
   /** Up to `most` instants, none nearer than `leadMs`. */
   reserve(nowMs: number, most: number, leadMs: number): Given {
     const now = inUs(nowMs);
+    const known = now + OUTSTANDING_MS * 1_000;
+    if (this.#furthest() > known + this.#window) this.#begin(known);
     for (const [at, latest] of this.#latest) if (latest <= now - this.#window) this.#latest.delete(at);
     const given: number[] = [];
     while (given.length < most) {
@@ -115,6 +119,23 @@ export class SlidingLog {
   /** No request was, or will be, written at this instant. */
   unused(instant: number): void {
     if (this.#latest.delete(inUs(instant))) this.#pace -= this.#interval;
+  }
+
+  /** Nothing is known of what was let through before this moment. */
+  #begin(from: number): void {
+    this.#latest.clear();
+    this.#pace = from + this.#window;
+    this.#last = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * What is furthest ahead of all that is known. An instant is at most the horizon ahead, its request the grace behind it, the pace
+   * an interval, and at the beginning a window behind these: what is beyond that is of a clock that was set back.
+   */
+  #furthest(): number {
+    let furthest = Math.max(this.#pace, this.#last);
+    for (const latest of this.#latest.values()) furthest = Math.max(furthest, latest);
+    return furthest;
   }
 
   #nthLatest(): number {

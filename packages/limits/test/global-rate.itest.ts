@@ -214,6 +214,12 @@ describe('the global rate', () => {
     expect(await redis.ttl(`mersal:log:${key}`)).toBeGreaterThan(3_600);
   });
 
+  it('asks again after a second at the latest, however far ahead Redis has the next instant', async () => {
+    const { rate: limiter } = await rate(randomName('rate'), 0.1);
+    const got = await limiter.reserve(1);
+    expect(got.kind === 'wait' && got.retryAt).toBeLessThanOrEqual(performance.now() + 1_000);
+  });
+
   it('refuses a connection that runs the script of another limiter', async () => {
     const { redis } = await rate(randomName('rate'), 80);
     const now = (): number => performance.now();

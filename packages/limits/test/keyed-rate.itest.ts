@@ -125,6 +125,20 @@ describe('rates by key', () => {
     expect(granted?.waitMs).toBeLessThanOrEqual(KEYED_HORIZON_MS);
   });
 
+  it('go on within an interval and the horizon where the clock of Redis was set back, and no sooner', async () => {
+    const prefix = randomName('keyed');
+    const { redis } = await client(prefix);
+    const [seconds = 0] = await redis.time();
+    await redis.set(`${prefix}:k`, (seconds + 3_600) * 1_000_000);
+    const { rate } = await client(prefix);
+    const ask = { key: 'k', perSecond: 2 };
+    const startedAt = performance.now();
+    await expect
+      .poll(async () => (await rate.reserve([ask]))[0]?.granted, { interval: 20, timeout: 3_000 })
+      .toBe(true);
+    expect(performance.now() - startedAt).toBeGreaterThan(1_000 / 2 - 50);
+  });
+
   it('leave no key behind for ever', async () => {
     const prefix = randomName('keyed');
     const { rate, redis } = await client(prefix);

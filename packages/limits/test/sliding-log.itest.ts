@@ -2,6 +2,7 @@ import { connectRedis, GRACE_MS, logLimit, SlidingLog } from '@mersal/limits';
 import { engines, ownRedis, randomName } from '@mersal/testkit';
 import type { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
+import { OUTSTANDING_MS } from '../src/sliding-log.js';
 import { reportScript, reserveScript } from '../src/sliding-log.lua.js';
 
 const open: Redis[] = [];
@@ -75,6 +76,32 @@ describe('the sliding log in Redis', () => {
       }
       expect(granted).toBeGreaterThan(30);
       expect(await redis.zcard(key)).toBeLessThan(PER_SECOND * 2);
+    }
+  });
+
+  it('begins anew as the rule does where the clock was set back, by the pace alone as well as by what was written', async () => {
+    const redis = await connect((await engines()).redis);
+    // What an hour back leaves behind: all of it an hour ahead, or what one of the three holds.
+    for (const ahead of ['everything', 'pace', 'last', 'instants']) {
+      const key = randomName('log');
+      await reserve(redis, key, 1, 8);
+      await expect
+        .poll(async () => (await reserve(redis, key, 4, 8)).refused, { interval: 50, timeout: 5_000 })
+        .toBe(false);
+      const held = await redis.zrange(key, '0', '-1');
+      for (const member of held.filter((one) => !one.startsWith('run:'))) {
+        const kind = member === 'pace' || member === 'last' ? member : 'instants';
+        if (ahead === kind || ahead === 'everything')
+          await redis.zincrby(key, (kind === 'instants' ? 1 : -1) * 3_600_000_000, member);
+      }
+      const got = await reserve(redis, key, 4, 8);
+      // A rule that has the same behind it.
+      const model = new SlidingLog(LIMIT, got.now + 3_600_000);
+      expect(model.reserve(got.now, 4, 8)).toEqual({ kind: 'wait', next: got.at[0] });
+      expect(got.refused).toBe(true);
+      await new Promise((later) => setTimeout(later, LIMIT.windowMs + OUTSTANDING_MS - 200));
+      const after = await reserve(redis, key, 4, 8);
+      expect(model.reserve(after.now, 4, 8)).toEqual({ kind: 'instants', at: after.at });
     }
   });
 

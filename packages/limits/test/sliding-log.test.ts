@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GRACE_MS, logLimit, SAFE_SHARE, SlidingLog } from '../src/index.js';
+import { OUTSTANDING_MS } from '../src/sliding-log.js';
 
 /** Most of these moments in any window of `ms`. */
 function most(moments: readonly number[], ms: number): number {
@@ -113,6 +114,42 @@ describe('the sliding log', () => {
     const log = new SlidingLog(logLimit(80), 1_000);
     const given = log.reserve(1_000, 4, 8);
     expect(given.kind === 'wait' ? given.next : undefined).toBeCloseTo(1_000 + 1_000 / SAFE_SHARE, 2);
+  });
+  it('begins a window later where its clock was set back by more than can be right, and knows nothing of before', () => {
+    const hour = 3_600_000;
+    const now = 10 * hour;
+    for (const perSecond of [0.5, 80]) {
+      const { windowMs } = logLimit(perSecond);
+      const log = new SlidingLog(logLimit(perSecond), now);
+      for (let ms = 0; ms < 3 * windowMs; ms += 100) log.reserve(now + ms, 4, 8);
+      const back = now + 3 * windowMs - hour;
+      const given = log.reserve(back, 4, 8);
+      expect(given.kind === 'wait' ? given.next : undefined).toBeCloseTo(back + OUTSTANDING_MS + windowMs, 2);
+      expect(log.reserve(back + OUTSTANDING_MS + windowMs, 1, 8).kind).toBe('instants');
+    }
+  });
+  it('keeps what it knows where its clock was set back by a little', () => {
+    const log = new SlidingLog(logLimit(1), 0);
+    expect(log.reserve(1_200, 1, 8)).toEqual({ kind: 'instants', at: [1_208] });
+    const given = log.reserve(1_000, 1, 8);
+    expect(given.kind === 'wait' ? given.next : undefined).toBeGreaterThan(1_208 + 1_000);
+  });
+  it('lets no more through than the limit over a clock that was set back: what was given before is still written', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(1, 3, 10, 80), fc.integer({ min: 0, max: 5_000 }), (perSecond, back) => {
+        const log = new SlidingLog(logLimit(perSecond), 0);
+        const written: number[] = [];
+        for (let real = 0; real < 6_000; real += 10) {
+          const set = real < 3_000 ? 0 : back;
+          const given = log.reserve(real - set, 4, 8);
+          // As late as they may be.
+          if (given.kind === 'instants') written.push(...given.at.map((at) => at + set + GRACE_MS));
+        }
+        expect(most(written, 1_000)).toBeLessThanOrEqual(perSecond);
+        expect(written.some((at) => at > 5_000)).toBe(true);
+      }),
+      { numRuns: 200 },
+    );
   });
   it('below one a second gives one in as long as that stands for', () => {
     expect(logLimit(0.5)).toEqual({ requests: 1, windowMs: 2_000 / SAFE_SHARE });
