@@ -84,7 +84,7 @@ export {
 } from './migrate.js';
 export { requirePartitions, WHAT_TO_DO_INSTEAD } from './partitions.js';
 export { type Ownership, readAdmittedOffsets, TOPIC_ROLES, type TopicRole } from './ownership/ownership.js';
-export type { Pause, PauseTarget } from './pauses/pauses.js';
+export { type Pause, pauseKey, type PauseTarget } from './pauses/pauses.js';
 export { createPostgresLedger } from './postgres-ledger.js';
 export {
   beat,

@@ -121,9 +121,9 @@ export interface Ledger {
   claimDirect(message: DirectMessage, limits: ClaimLimits): Promise<DirectAnswer>;
   settle(settlements: readonly Settlement[]): Promise<Settled[]>;
   overdueClaims(partitions: readonly number[]): Promise<Settlement[]>;
-  /** Of all partitions, those of sends without the queue. */
   /** Whether the queue sends this message, or has sent it. */
   inQueue(key: MessageKey): Promise<boolean>;
+  /** Of all partitions, those of sends without the queue. */
   overdueDirect(): Promise<Settlement[]>;
   unknownMessages(partitions: readonly number[], most: number): Promise<UnknownMessage[]>;
   knownSids(tenant: number, sids: readonly string[]): Promise<ReadonlySet<string>>;

@@ -7,7 +7,7 @@ import {
 } from '@mersal/ledger';
 import { waitFor } from '@mersal/testkit';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { admit, type Fixture, newMessage, openFixture } from './ledger-fixture.js';
+import { admit, type Fixture, newMessage, openFixture, waitingForLocks } from './ledger-fixture.js';
 
 const LIMITS = { leaseMs: 20_000, concurrency: 5 };
 const DAY_MS = 86_400_000;
@@ -45,16 +45,6 @@ function refused(message: NewMessage, answer: DirectAnswer): Settlement {
   };
 }
 
-/** Connections that wait for a lock of another. */
-async function waiting(): Promise<number> {
-  const [row] = await fixture.database.run({
-    name: 'test-waiting',
-    text: "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    values: [],
-  });
-  return row?.['n'] as number;
-}
-
 it.each(['the same body', 'another body'])(
   'a record that is admitted while its send without the queue commits, with %s, is not forgotten',
   async (kind) => {
@@ -75,9 +65,13 @@ it.each(['the same body', 'another body'])(
           values: [id, message.u],
         });
         claiming = ledger.claimDirect(directOf(message), LIMITS);
-        await waitFor(async () => (await waiting()) === 1, { describe: 'the claim to wait for us' });
+        await waitFor(async () => (await waitingForLocks(fixture.database)) === 1, {
+          describe: 'the claim to wait for us',
+        });
         admitting = admit(ledger, own, [record]);
-        await waitFor(async () => (await waiting()) === 2, { describe: 'admission to wait for the claim' });
+        await waitFor(async () => (await waitingForLocks(fixture.database)) === 2, {
+          describe: 'admission to wait for the claim',
+        });
         throw over;
       })
       .catch((error: unknown) => {

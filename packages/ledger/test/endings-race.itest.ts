@@ -3,7 +3,7 @@ import { waitFor } from '@mersal/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { promoteScheduled } from '../src/messages/heads.js';
 import { lockOwned } from '../src/ownership/ownership.js';
-import { admit, type Fixture, newMessage, openFixture } from './ledger-fixture.js';
+import { admit, type Fixture, newMessage, openFixture, waitingForLocks } from './ledger-fixture.js';
 
 const LIMITS = { leaseMs: 20_000, concurrency: 5 };
 
@@ -12,15 +12,6 @@ beforeAll(async () => {
   fixture = await openFixture();
 });
 afterAll(() => fixture.close());
-
-async function waiting(): Promise<number> {
-  const [row] = await fixture.database.run({
-    name: 'test-waiting',
-    text: "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    values: [],
-  });
-  return row?.['n'] as number;
-}
 
 async function isDue(u: string): Promise<boolean> {
   const [row] = await fixture.database.run({
@@ -58,7 +49,9 @@ describe('a message that ends while it is given its place', () => {
       await run(promoteScheduled([own], 500));
       ending =
         end === 'cancelled' ? ledger.cancel(tenant.id, message.u, message.tag) : ledger.expire([own], 500);
-      await waitFor(async () => (await waiting()) === 1, { describe: 'the ending to wait for the place' });
+      await waitFor(async () => (await waitingForLocks(fixture.database)) === 1, {
+        describe: 'the ending to wait for the place',
+      });
     });
     expect(await ending).toBe(end === 'cancelled' ? 'cancelled' : 1);
     expect((await ledger.readMessage(tenant.id, message.u))?.status).toBe(end);

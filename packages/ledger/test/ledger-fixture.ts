@@ -61,6 +61,16 @@ export async function openFixture(server?: string): Promise<Fixture> {
   };
 }
 
+/** Connections to this database that wait for a lock of another. */
+export async function waitingForLocks(database: Database): Promise<number> {
+  const [row] = await database.run({
+    name: 'test-waiting',
+    text: "select count(*)::int as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    values: [],
+  });
+  return row?.['n'] as number;
+}
+
 export function newMessage(tenant: number, conversation: string, more: Partial<NewMessage> = {}): NewMessage {
   return {
     tenant,

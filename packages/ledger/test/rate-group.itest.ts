@@ -1,7 +1,7 @@
 import { beat, changeGroup } from '@mersal/ledger';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { requireRateEpoch } from '../src/rate-group/rate-group.js';
-import { type Fixture, openFixture } from './ledger-fixture.js';
+import { type Fixture, openFixture, waitingForLocks } from './ledger-fixture.js';
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -19,7 +19,7 @@ it('an epoch of the rate is as old as the end of the last claim before it, howev
   await database.conversation(async (run) => {
     await run(requireRateEpoch(group.epoch));
     change = changeGroup(database, group.epoch, { mode: 'shares', members: ['a', 'b'] });
-    await expect.poll(waitingForLocks, { timeout: 5_000 }).toBe(1);
+    await expect.poll(() => waitingForLocks(database), { timeout: 5_000 }).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, HELD_MS));
   });
   const committedAt = performance.now();
@@ -41,13 +41,3 @@ it('of two changes of one epoch the one that waited for the other changes nothin
   expect(changes.filter((one) => one !== undefined)).toHaveLength(1);
   expect((await beat(database, 'a', true)).group.epoch).toBe(group.epoch + 1);
 });
-
-async function waitingForLocks(): Promise<number> {
-  const [row] = await fixture.database.run({
-    name: 'waiting-for-locks',
-    text: `select count(*)::int as n from pg_stat_activity
-            where datname = current_database() and wait_event_type = 'Lock'`,
-    values: [],
-  });
-  return Number(row?.['n']);
-}

@@ -1,4 +1,4 @@
-import type { Pause, PauseTarget } from '@mersal/ledger';
+import { type Pause, pauseKey } from '@mersal/ledger';
 
 /** ms since 1970. */
 export interface Span {
@@ -20,7 +20,7 @@ export class PauseTimes {
   hear(running: readonly Pick<Pause, 'target' | 'begunAt' | 'until'>[], now: number): void {
     const keys = new Set<string>();
     for (const { target, begunAt, until } of running) {
-      const key = keyOf(target);
+      const key = pauseKey(target);
       keys.add(key);
       this.#extend(key, { from: begunAt, to: until });
     }
@@ -43,9 +43,9 @@ export class PauseTimes {
   of(tenant: number, sender: string): readonly Span[] {
     if (this.#spans.size === 0) return NONE;
     const keys = [
-      keyOf({ scope: 'all' }),
-      keyOf({ scope: 'tenant', tenant }),
-      keyOf({ scope: 'sender', tenant, sender }),
+      pauseKey({ scope: 'all' }),
+      pauseKey({ scope: 'tenant', tenant }),
+      pauseKey({ scope: 'sender', tenant, sender }),
       `${SUSPENDED}${tenant}`,
     ];
     return keys.flatMap((key) => this.#spans.get(key) ?? []);
@@ -63,17 +63,4 @@ const SUSPENDED = 'suspended/';
 
 function isSuspension(key: string): boolean {
   return key.startsWith(SUSPENDED);
-}
-
-function keyOf(target: PauseTarget): string {
-  switch (target.scope) {
-    case 'all':
-      return 'all';
-    case 'tenant':
-      return `tenant/${target.tenant}`;
-    case 'sender':
-      return `sender/${target.tenant}/${target.sender}`;
-    default:
-      return target satisfies never;
-  }
 }

@@ -1,5 +1,5 @@
 import type { Effect } from '../messages/effects.js';
-import type { PauseTarget } from '../pauses/pauses.js';
+import { pauseKey, type PauseTarget } from '../pauses/pauses.js';
 import { LANE } from '../states.js';
 import { key, NOW, type PauseRow, type Tables } from './tables.js';
 
@@ -95,17 +95,4 @@ export function runningPause(tables: Tables, target: PauseTarget): PauseRow | un
 /** Restaurants' own pauses are part of their entries: those change with them. */
 function showPause(tables: Tables, target: PauseTarget): void {
   if (target.scope === 'tenant') tables.changeTenant(target.tenant, {});
-}
-
-function pauseKey(target: PauseTarget): string {
-  switch (target.scope) {
-    case 'all':
-      return 'all';
-    case 'tenant':
-      return `tenant/${target.tenant}`;
-    case 'sender':
-      return `sender/${target.tenant}/${target.sender}`;
-    default:
-      return target satisfies never;
-  }
 }

@@ -20,6 +20,20 @@ export interface Pause {
 /** A pause that comes within this time of the end of the one before is longer than it, in ms. */
 const CLOSE_MS = 600_000;
 
+/** Names what is paused, one name a target. */
+export function pauseKey(target: PauseTarget): string {
+  switch (target.scope) {
+    case 'all':
+      return 'all';
+    case 'tenant':
+      return `tenant/${target.tenant}`;
+    case 'sender':
+      return `sender/${target.tenant}/${target.sender}`;
+    default:
+      return target satisfies never;
+  }
+}
+
 const columns = (target: PauseTarget): [string, number | null, string | null] => [
   target.scope,
   target.scope === 'all' ? null : target.tenant,

@@ -11,6 +11,18 @@ const delivered: CallbackRule = () => ({
   event: 'delivered',
 });
 
+/** As of a limit at the provider: again at that time, in ms since 1970, without using a retry up. */
+function repeatAt(due: number): CallbackRule {
+  return () => ({
+    kind: 'apply',
+    result: 'repeat',
+    state: MESSAGE.retrying,
+    event: 'retrying',
+    errorClass: 'paused',
+    retry: { due, counted: false },
+  });
+}
+
 export function callbacksKeep(subject: () => Subject): void {
   it('settle a message under way; its slot stays until the answer', async () => {
     const stage = await Stage.open(subject(), 'early', { concurrency: 1 });
@@ -95,15 +107,7 @@ export function callbacksKeep(subject: () => Subject): void {
     const claim = await stage.claimed('c');
     await stage.ledger.settle([accepted(claim)]);
     const due = subject().now();
-    const rule: CallbackRule = () => ({
-      kind: 'apply',
-      result: 'repeat',
-      state: MESSAGE.retrying,
-      event: 'retrying',
-      errorClass: 'paused',
-      retry: { due, counted: false },
-    });
-    await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], rule);
+    await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], repeatAt(due));
     const view = await stage.ledger.readMessage(stage.tenant, claim.u);
     expect(view).toMatchObject({ status: 'retrying', sid: null, error: { class: 'paused', code: 63018 } });
     expect(view?.attempts).toMatchObject([{ attempt: 1, sid: `SM${claim.u}`, outcome: REPORTED_FAILED }]);
@@ -120,15 +124,7 @@ export function callbacksKeep(subject: () => Subject): void {
       const stage = await Stage.open(subject(), `early-${late.name}`);
       const claim = await stage.claimed('c');
       const due = subject().now();
-      const rule: CallbackRule = () => ({
-        kind: 'apply',
-        result: 'repeat',
-        state: MESSAGE.retrying,
-        event: 'retrying',
-        errorClass: 'paused',
-        retry: { due, counted: false },
-      });
-      await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], rule);
+      await report(stage, [{ ...callbackOf(claim), status: 'failed', errorCode: 63018 }], repeatAt(due));
       // Its answer, and once more where the commit's answer was lost.
       for (let time = 1; time <= 2; time += 1)
         expect(only(await stage.ledger.settle([late(claim)])).applied).toBe(false);
